@@ -1,0 +1,97 @@
+// Tensor: a cheap handle on contiguous memory with a shape and a type. Copying a Tensor shares the
+// memory; clone() copies it. Layout is row-major; activations are NHWC (video: NTHWC), convolution
+// weights OHWI (output channel, kernel row, kernel column, input channel).
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "device/buffer.h"
+
+namespace rn {
+
+enum class Dtype { f32, f64, bf16, u8, i32, i64 };
+std::size_t size_of(Dtype dtype);
+const char* to_string(Dtype dtype);  // "float32", "float64", "bfloat16", "uint8", "int32", "int64"
+
+template <class T> inline constexpr Dtype dtype_of = Dtype::f32;
+template <> inline constexpr Dtype dtype_of<double> = Dtype::f64;
+template <> inline constexpr Dtype dtype_of<std::uint8_t> = Dtype::u8;
+template <> inline constexpr Dtype dtype_of<std::int32_t> = Dtype::i32;
+template <> inline constexpr Dtype dtype_of<std::int64_t> = Dtype::i64;
+
+using Shape = std::vector<std::int64_t>;
+std::string to_string(const Shape& shape);  // "[128, 32, 32, 16]"
+// Product of the dimensions. Errors: failed if it overflows or a dimension is negative.
+std::int64_t element_count(const Shape& shape);
+
+class Tensor {
+ public:
+  Tensor() = default;  // no memory: defined() is false
+  // Contents are undefined. Sizes are checked before anything is allocated.
+  Tensor(Shape shape, Dtype dtype, Tag tag, Device device = cpu);
+  static Tensor zeros(Shape shape, Dtype dtype, Tag tag, Device device = cpu);
+
+  bool defined() const { return buffer_ != nullptr; }
+  explicit operator bool() const { return defined(); }
+
+  const Shape& shape() const { return shape_; }
+  int rank() const { return static_cast<int>(shape_.size()); }
+  std::int64_t dim(int axis) const;  // negative counts from the end
+  std::int64_t size() const { return size_; }
+  std::size_t bytes() const { return static_cast<std::size_t>(size_) * size_of(dtype_); }
+  Dtype dtype() const { return dtype_; }
+  Device device() const { return buffer_ ? buffer_->device() : cpu; }
+  Tag tag() const { return buffer_ ? buffer_->tag() : Tag::workspace; }
+
+  // CPU memory as T. Errors: shape if T is not the dtype or the tensor is not on the CPU.
+  template <class T> T* data() const {
+    require(defined() && dtype_ == dtype_of<T> && device().is_cpu(),
+            "Tensor::data: asked for {} of {}", to_string(dtype_of<T>), describe());
+    return static_cast<T*>(raw());
+  }
+  template <class T> std::span<T> span() const {
+    return {data<T>(), static_cast<std::size_t>(size_)};
+  }
+  void* raw() const;  // whatever the device and dtype
+
+  Tensor slice(std::int64_t begin, std::int64_t end) const;  // view of rows [begin, end)
+  Tensor reshape(Shape shape) const;                         // view of the same elements
+  Tensor clone() const;                                      // CPU only; same tag
+  Tensor to(Device device, Stream& stream) const;            // the only way across devices
+  Tensor cast(Dtype dtype, Tag tag) const;                   // f32 <-> f64, on the CPU
+  void copy_from(const Tensor& other) const;                 // same shape and dtype, on the CPU
+  void zero(Stream& stream = cpu_stream()) const;
+
+  // Makes this tensor a view of the wanted shape in its own memory, allocating only when the
+  // memory is too small or of another type or device: nothing is allocated in the steady state.
+  void ensure(const Shape& shape, Dtype dtype, Tag tag, Device device = cpu);
+
+  // Handles on this memory; 1: nobody else holds it (TensorPool).
+  long use_count() const { return buffer_.use_count(); }
+  std::size_t capacity() const { return buffer_ ? buffer_->bytes() : 0; }
+
+  std::string describe() const;  // "float32 [128, 32, 32, 16] on cpu"
+
+ private:
+  std::shared_ptr<Buffer> buffer_;
+  std::size_t offset_ = 0;  // bytes
+  Shape shape_;
+  std::int64_t size_ = 0;
+  Dtype dtype_ = Dtype::f32;
+};
+
+// Calls f.template operator()<T>() with the C++ type of a floating dtype (f32, f64).
+template <class F> decltype(auto) with_float(Dtype dtype, const char* who, F&& f) {
+  if (dtype == Dtype::f32) return f.template operator()<float>();
+  if (dtype == Dtype::f64) return f.template operator()<double>();
+  fail(ErrorKind::shape, "{}: {} is not implemented (float32 and float64 are)", who,
+       to_string(dtype));
+}
+
+}  // namespace rn
