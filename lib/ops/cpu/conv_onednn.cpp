@@ -1,0 +1,207 @@
+// f32 tiles through oneDNN (v2 and v3; the difference is in describe()). Weights are packed into the
+// layout that the primitive of the largest tile prefers; smaller tiles are held to it.
+#include <dnnl.hpp>
+#include <omp.h>
+
+#include <map>
+#include <mutex>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include "base/error.h"
+#include "ops/cpu/conv_kernel.h"
+#include "ops/cpu/scratch.h"
+
+namespace rn::ops::cpu {
+namespace {
+
+using dnnl::memory;
+using Tag = memory::format_tag;
+
+dnnl::engine& engine() {
+  static dnnl::engine instance(dnnl::engine::kind::cpu, 0);
+  return instance;
+}
+
+// A lane is one thread: oneDNN's own threading is off on every thread that calls it.
+dnnl::stream& stream() {
+  thread_local dnnl::stream instance = [] {
+    omp_set_num_threads(1);
+    return dnnl::stream(engine());
+  }();
+  return instance;
+}
+
+memory::desc describe(const memory::dims& dims, Tag tag) {
+  return {dims, memory::data_type::f32, tag};
+}
+
+struct Primitive {
+  dnnl::primitive run;
+  memory::desc src, weights, dst, scratchpad;
+};
+
+class OnednnKernel final : public ConvKernel<float> {
+ public:
+  OnednnKernel(ConvPass pass, const ConvGeometry& geometry, int tile)
+      : pass_(pass), geometry_(geometry), tile_(tile) {
+    stream();  // single-threaded before any primitive is made
+    const memory::dims dims{geometry.o, geometry.i, geometry.kh, geometry.kw};
+    plain_ = describe(dims, Tag::ohwi);
+    primitives_.resize(static_cast<std::size_t>(tile));
+    Primitive full = make(tile, describe(dims, Tag::any));
+    packed_ = full.weights;
+    primitives_[static_cast<std::size_t>(tile - 1)] = std::move(full);
+    for (int n = 1; n < tile; ++n) {
+      primitives_[static_cast<std::size_t>(n - 1)] = make(n, packed_);
+    }
+    pack_ = dnnl::reorder(memory(plain_, engine(), nullptr), memory(packed_, engine(), nullptr));
+    unpack_ = dnnl::reorder(memory(packed_, engine(), nullptr), memory(plain_, engine(), nullptr));
+  }
+
+  std::int64_t packed_size() const override {
+    return static_cast<std::int64_t>(packed_.get_size() / sizeof(float));
+  }
+
+  void pack(const float* ohwi, float* packed) const override {
+    memory from(plain_, engine(), const_cast<float*>(ohwi)), to(packed_, engine(), packed);
+    dnnl::reorder(pack_).execute(stream(), from, to);
+    stream().wait();
+  }
+
+  void unpack_add(const float* packed, float alpha, float* ohwi) const override {
+    float* plain = scratch<float>(Slot::weights, geometry_.weights_size());
+    memory from(packed_, engine(), const_cast<float*>(packed)), to(plain_, engine(), plain);
+    dnnl::reorder(unpack_).execute(stream(), from, to);
+    stream().wait();
+    for (std::int64_t k = 0; k < geometry_.weights_size(); ++k) ohwi[k] += alpha * plain[k];
+  }
+
+  void run(int images, const float* from, const float* packed, float* to) const override {
+    const Primitive& primitive = at(images);
+    const bool forward = pass_ == ConvPass::forward;
+    execute(primitive,
+            {{forward ? DNNL_ARG_SRC : DNNL_ARG_DIFF_SRC,
+              memory(primitive.src, engine(), forward ? const_cast<float*>(from) : to)},
+             {DNNL_ARG_WEIGHTS, memory(primitive.weights, engine(), const_cast<float*>(packed))},
+             {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST,
+              memory(primitive.dst, engine(), forward ? to : const_cast<float*>(from))}});
+  }
+
+  void run_weights(int images, const float* x, const float* g, float* packed) const override {
+    const Primitive& primitive = at(images);
+    execute(primitive,
+            {{DNNL_ARG_SRC, memory(primitive.src, engine(), const_cast<float*>(x))},
+             {DNNL_ARG_DIFF_WEIGHTS, memory(primitive.weights, engine(), packed)},
+             {DNNL_ARG_DIFF_DST, memory(primitive.dst, engine(), const_cast<float*>(g))}});
+  }
+
+ private:
+  const Primitive& at(int images) const {
+    require(images >= 1 && images <= tile_, "conv tile of {} images, made for {}", images, tile_);
+    return primitives_[static_cast<std::size_t>(images - 1)];
+  }
+
+  void execute(const Primitive& primitive, std::unordered_map<int, memory> args) const {
+    dnnl::stream& queue = stream();
+    args.emplace(DNNL_ARG_SCRATCHPAD,
+                 memory(primitive.scratchpad, engine(),
+                        scratch_bytes(Slot::onednn, primitive.scratchpad.get_size())));
+    primitive.run.execute(queue, args);
+    queue.wait();
+  }
+
+  template <class Description> static Primitive take(const Description& d, ConvPass pass) {
+    if (pass == ConvPass::forward) {
+      return {{}, d.src_desc(), d.weights_desc(), d.dst_desc(), d.scratchpad_desc()};
+    }
+    if (pass == ConvPass::backward_data) {
+      return {{}, d.diff_src_desc(), d.weights_desc(), d.diff_dst_desc(), d.scratchpad_desc()};
+    }
+    return {{}, d.src_desc(), d.diff_weights_desc(), d.diff_dst_desc(), d.scratchpad_desc()};
+  }
+
+  Primitive make(int images, const memory::desc& weights) const {
+    const ConvGeometry& g = geometry_;
+    const memory::desc src = describe({images, g.i, g.h, g.w}, Tag::nhwc);
+    const memory::desc dst = describe({images, g.o, g.p, g.q}, Tag::nhwc);
+    const memory::dims strides{g.sh, g.sw}, before{g.ph, g.pw};
+    // What the kernel reaches beyond the input behind; less than `before` where a stride skips it.
+    const memory::dims after{(g.p - 1) * g.sh + g.kh - g.h - g.ph,
+                             (g.q - 1) * g.sw + g.kw - g.w - g.pw};
+    const auto algorithm = dnnl::algorithm::convolution_direct;
+    dnnl::primitive_attr attr;
+    attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    using Forward = dnnl::convolution_forward;
+    using Data = dnnl::convolution_backward_data;
+    using Weights = dnnl::convolution_backward_weights;
+    const auto training = dnnl::prop_kind::forward_training;
+#if DNNL_VERSION_MAJOR >= 3
+    const memory::desc none;
+    const Forward::primitive_desc forward(engine(), training, algorithm, src, weights, none, dst,
+                                          strides, before, after, attr);
+#else
+    const Forward::primitive_desc forward(
+        Forward::desc(training, algorithm, src, weights, dst, strides, before, after), attr,
+        engine());
+#endif
+    Primitive primitive;
+    if (pass_ == ConvPass::forward) {
+      primitive = take(forward, pass_);
+      primitive.run = Forward(forward);
+    } else if (pass_ == ConvPass::backward_data) {
+#if DNNL_VERSION_MAJOR >= 3
+      const Data::primitive_desc data(engine(), algorithm, src, weights, dst, strides, before,
+                                      after, forward, attr);
+#else
+      const Data::primitive_desc data(
+          Data::desc(algorithm, src, weights, dst, strides, before, after), attr, engine(),
+          forward);
+#endif
+      primitive = take(data, pass_);
+      primitive.run = Data(data);
+    } else {
+#if DNNL_VERSION_MAJOR >= 3
+      const Weights::primitive_desc back(engine(), algorithm, src, weights, dst, strides, before,
+                                         after, forward, attr);
+#else
+      const Weights::primitive_desc back(
+          Weights::desc(algorithm, src, weights, dst, strides, before, after), attr, engine(),
+          forward);
+#endif
+      primitive = take(back, pass_);
+      primitive.run = Weights(back);
+    }
+    return primitive;
+  }
+
+  ConvPass pass_;
+  ConvGeometry geometry_;
+  int tile_;
+  memory::desc plain_, packed_;
+  dnnl::reorder pack_, unpack_;
+  std::vector<Primitive> primitives_;
+};
+
+}  // namespace
+
+template <>
+const ConvKernel<float>& conv_kernel(ConvPass pass, const ConvGeometry& geometry, int tile) {
+  using Key = std::tuple<ConvPass, ConvGeometry, int>;
+  static std::mutex mutex;
+  static auto* cache = new std::map<Key, std::unique_ptr<OnednnKernel>>;
+  std::lock_guard lock(mutex);
+  std::unique_ptr<OnednnKernel>& kernel = (*cache)[{pass, geometry, tile}];
+  if (!kernel) {
+    try {
+      kernel = std::make_unique<OnednnKernel>(pass, geometry, tile);
+    } catch (const dnnl::error& error) {
+      fail(ErrorKind::failed, "oneDNN refuses a {}x{} convolution of {}x{}x{}: {}", geometry.kh,
+           geometry.kw, geometry.h, geometry.w, geometry.i, error.what());
+    }
+  }
+  return *kernel;
+}
+
+}  // namespace rn::ops::cpu

@@ -1,0 +1,79 @@
+#include "ops/cpu/lanes.h"
+#include "ops/cpu/ops.h"
+
+namespace rn::ops::cpu {
+
+void operand_forward(const Operand& input, const Tensor& output, Moments* moments) {
+  const std::int64_t channels = output.dim(-1), rows = output.size() / channels;
+  with_float(output.dtype(), "operand_forward", [&]<class T>() {
+    const OperandRows<T> in(input);
+    T* y = output.data<T>();
+    T* stored =
+        input.stored && input.stored.raw() != output.raw() ? input.stored.data<T>() : nullptr;
+    std::vector<LaneMoments> lanes_of;
+    if (moments) lanes_of = lane_moments(channels);
+    for_tiles(rows, channels, [&](int lane, std::int64_t begin, std::int64_t end) {
+      const std::int64_t at = begin * channels;
+      operand_rows(in.at(at), end - begin, channels, y + at, stored ? stored + at : nullptr);
+      if (moments) {
+        moments_rows(y + at, end - begin, channels, lanes_of[static_cast<std::size_t>(lane)]);
+      }
+    });
+    if (moments) merge_moments(lanes_of, channels, *moments);
+  });
+}
+
+void operand_backward(const Gradient& gradient, const Operand& input, const Tensor& d_input,
+                      const Reductions& reductions) {
+  const std::int64_t channels = d_input.dim(-1), rows = d_input.size() / channels;
+  with_float(d_input.dtype(), "operand_backward", [&]<class T>() {
+    const GradientRows<T> from(gradient);
+    const OperandRows<T> in(input);
+    T* d = d_input.data<T>();
+    T* stored = gradient.stored ? gradient.stored.data<T>() : nullptr;
+    const T* value = input.stored ? input.stored.data<T>() : nullptr;
+    const LaneSums<T> sums(reductions, channels);
+    for_tiles(rows, channels, [&](int lane, std::int64_t begin, std::int64_t end) {
+      const std::int64_t at = begin * channels, count = end - begin;
+      gradient_rows(from.at(at), count, channels, d + at, stored ? stored + at : nullptr);
+      if (in.relu) {
+        mask_rows<T>(in.at(at), value ? value + at : nullptr, nullptr, T(1), count, channels,
+                     d + at);
+      }
+      sums.add(lane, d + at, begin, count);
+    });
+    sums.finish();
+  });
+}
+
+void gradient_forward(const Gradient& gradient, const Tensor& output) {
+  const std::int64_t channels = output.dim(-1), rows = output.size() / channels;
+  with_float(output.dtype(), "gradient_forward", [&]<class T>() {
+    const GradientRows<T> from(gradient);
+    T* y = output.data<T>();
+    T* stored = gradient.stored && gradient.stored.raw() != output.raw() ? gradient.stored.data<T>()
+                                                                         : nullptr;
+    for_tiles(rows, channels, [&](int, std::int64_t begin, std::int64_t end) {
+      const std::int64_t at = begin * channels;
+      gradient_rows(from.at(at), end - begin, channels, y + at, stored ? stored + at : nullptr);
+    });
+  });
+}
+
+void axpby(double alpha, const Tensor& x, double beta, const Tensor& y) {
+  with_float(x.dtype(), "axpby", [&]<class T>() {
+    const T a = static_cast<T>(alpha), b = static_cast<T>(beta);
+    const T* from = x.data<T>();
+    T* to = y.data<T>();
+    parallel_for(lanes(), [&](int lane) {
+      const Range range = lane_range(x.size(), lanes(), lane);
+      if (b == 0) {
+        for (std::int64_t i = range.begin; i < range.end; ++i) to[i] = a * from[i];
+      } else {
+        for (std::int64_t i = range.begin; i < range.end; ++i) to[i] = a * from[i] + b * to[i];
+      }
+    });
+  });
+}
+
+}  // namespace rn::ops::cpu

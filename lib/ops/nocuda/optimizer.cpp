@@ -1,0 +1,7 @@
+#include "ops/nocuda/absent.h"
+
+namespace rn::ops::cuda {
+
+RN_ABSENT(int, sgd_step, const Sgd&, std::span<const SgdParameter>, Stream&)
+
+}  // namespace rn::ops::cuda

@@ -1,0 +1,136 @@
+// check-ops: compares, checks and times single ops, on this machine or any other.
+//   check-ops [--op conv] [--case NAME] [--device cpu|cuda] [--dtype fp32|fp64] [--bench] [--list]
+//   [-v]
+// Exit 0 if nothing failed, 1 if something did, 2 for a wrong command line.
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <map>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "ops/check_run.h"
+
+namespace rn::test {
+namespace {
+
+struct Options {
+  std::string op, name, device, dtype;
+  int threads = 0;
+  bool bench = false, list = false, verbose = false;
+};
+
+Options parse(int argc, char** argv) {
+  Options options;
+  const std::map<std::string, std::string*> texts = {{"--op", &options.op},
+                                                     {"--case", &options.name},
+                                                     {"--device", &options.device},
+                                                     {"--dtype", &options.dtype}};
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--bench") {
+      options.bench = true;
+    } else if (word == "--list") {
+      options.list = true;
+    } else if (word == "-v") {
+      options.verbose = true;
+    } else if (word == "--threads" && i + 1 < argc) {
+      options.threads = std::atoi(argv[++i]);
+    } else if (texts.count(word) != 0 && i + 1 < argc) {
+      *texts.at(word) = argv[++i];
+    } else {
+      fail(ErrorKind::usage,
+           "unknown or incomplete option '{}'; usage: check-ops [--op OP] [--case NAME] [--device "
+           "cpu|cuda] [--dtype fp32|fp64] [--threads N] [--bench] [--list] [-v]",
+           word);
+    }
+  }
+  if (!options.dtype.empty() && options.dtype != "fp32" && options.dtype != "fp64") {
+    fail(ErrorKind::usage, "--dtype {}: expected fp32 or fp64", options.dtype);
+  }
+  return options;
+}
+
+Cases all_cases() {
+  Cases cases;
+  conv_cases(cases);
+  pointwise_cases(cases);
+  batch_norm_cases(cases);
+  pool_cases(cases);
+  linear_cases(cases);
+  loss_cases(cases);
+  reduce_cases(cases);
+  optimizer_cases(cases);
+  return cases;
+}
+
+// A device is asked for, or all that this machine has are taken.
+std::vector<Device> devices_of(const Options& options, Report& report) {
+  if (!options.device.empty()) return {parse_device(options.device)};
+  if (rn::cuda::device_count() > 0) return {cpu, Device{DeviceKind::cuda, 0}};
+  const std::string line =
+      fmt::format("check-ops {}: no CUDA device ({})\n", options.op,
+                  rn::cuda::built() ? "none on this machine" : "built without CUDA");
+  fmt::print("skipped: {}", line);
+  if (const char* path = std::getenv("RN_SKIPPED")) {  // the list that `make test` closes with
+    if (std::FILE* file = std::fopen(path, "a")) {
+      std::fputs(line.c_str(), file);
+      std::fclose(file);
+    }
+  }
+  ++report.skipped;
+  return {cpu};
+}
+
+int run(const Options& options) {
+  set_threads(options.threads);
+  Report report;
+  report.verbose = options.verbose;
+  const std::vector<Device> devices =
+      options.list ? std::vector<Device>{cpu} : devices_of(options, report);
+  int matched = 0;
+  for (const Case& of : all_cases()) {
+    if (!options.op.empty() && of.op != options.op) continue;
+    if (!options.name.empty() && of.name != options.name) continue;
+    if (options.list) fmt::print("{} {}{}\n", of.op, of.name, of.bench ? " (bench)" : "");
+    if (options.list || options.bench != of.bench) {
+      matched += options.list;
+      continue;
+    }
+    ++matched;
+    for (const Device device : devices) {
+      for (const Dtype dtype : {Dtype::f32, Dtype::f64}) {
+        if (options.dtype == (dtype == Dtype::f32 ? "fp64" : "fp32")) continue;
+        if (options.bench) {
+          bench(of, dtype, device);
+        } else {
+          check_values(of, dtype, device, report);
+        }
+      }
+      if (options.bench) continue;
+      check_gradients(of, device, report);
+      check_refusals(of, device, report);
+    }
+  }
+  if (matched == 0) {
+    fail(ErrorKind::usage, "no case is called '{}' '{}': see --list", options.op, options.name);
+  }
+  if (options.list || options.bench) return 0;
+  fmt::print("{} passed, {} failed, {} skipped\n", report.passed, report.failed, report.skipped);
+  return report.failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace rn::test
+
+int main(int argc, char** argv) {
+  try {
+    return rn::test::run(rn::test::parse(argc, argv));
+  } catch (const rn::Error& error) {
+    std::fprintf(stderr, "check-ops: %s\n", error.what());
+    return rn::exit_code(error.kind());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "check-ops: %s\n", error.what());
+    return 1;
+  }
+}
