@@ -1,0 +1,116 @@
+#include "models/catalog.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/error.h"
+
+namespace rn::models {
+namespace {
+
+// A family of CIFAR networks of depth 6n + 2: three stages of n basic blocks.
+struct Family {
+  const char* prefix;
+  bool pre;
+  std::vector<int> listed;  // depths that --list-archs shows; others of the form work too
+};
+
+const std::vector<Family>& families() {
+  static const std::vector<Family> list{
+      {"resnet", false, {20, 32, 44, 56, 110, 1202}},
+      {"preresnet", true, {20, 32, 44, 56, 110}},
+  };
+  return list;
+}
+
+const char* suffix = "-cifar";
+
+// Depth of "resnet20-cifar" in the family, or 0.
+int depth_of(const std::string& name, const Family& family) {
+  const std::string prefix = family.prefix;
+  if (!name.starts_with(prefix) || !name.ends_with(suffix)) return 0;
+  const char* begin = name.data() + prefix.size();
+  const char* end = name.data() + name.size() - std::string(suffix).size();
+  int depth = 0;
+  const auto parsed = std::from_chars(begin, end, depth);
+  const bool whole = begin < end && parsed.ec == std::errc() && parsed.ptr == end;
+  return whole && depth >= 8 && depth <= 10000 ? depth : 0;
+}
+
+NetworkSpec cifar(const std::string& name, int depth, bool pre, const ArchOptions& options) {
+  if ((depth - 2) % 6 != 0) {
+    fail(ErrorKind::usage, "architecture '{}': the depth must be 6n + 2 (8, 14, 20, ..., 110, ...)",
+         name);
+  }
+  const nn::ShortcutKind shortcut = options.shortcut.empty()
+                                        ? nn::ShortcutKind::pad_end
+                                        : nn::parse_shortcut_kind(options.shortcut);
+  const nn::ShortcutPool pool = options.shortcut_pool.empty()
+                                    ? nn::ShortcutPool::subsample
+                                    : nn::parse_shortcut_pool(options.shortcut_pool);
+  if (shortcut == nn::ShortcutKind::identity) {
+    fail(ErrorKind::usage, "shortcut 'identity' cannot change the width between stages; use "
+         "pad_end, pad_both, conv or conv_bn");
+  }
+  const std::int64_t base = options.base_width > 0 ? options.base_width : 16;
+  NetworkSpec spec;
+  spec.arch = name;
+  spec.height = options.height;
+  spec.width = options.width;
+  spec.channels = options.channels;
+  spec.classes = options.classes;
+  spec.stem.out = base;
+  spec.stem.norm_relu = !pre;
+  spec.head.norm_relu = pre;
+  std::int64_t in = base;
+  for (int stage = 1; stage <= 3; ++stage) {
+    const std::int64_t width = base << (stage - 1);
+    for (int k = 1; k <= (depth - 2) / 6; ++k) {
+      nn::BlockSpec block;
+      block.name = fmt::format("stage{}.block{}", stage, k);
+      block.in = in;
+      block.width = block.out = width;
+      block.stride = stage > 1 && k == 1 ? 2 : 1;
+      block.order = pre ? nn::Order::pre : nn::Order::post;
+      // fb.resnet.torch: the first block of every stage shares its first norm and ReLU.
+      if (pre && k == 1) block.preactivation = nn::Preactivation::shared;
+      if (block.downsamples()) {
+        block.shortcut = shortcut;
+        block.shortcut_pool = pool;
+      }
+      spec.blocks.push_back(block);
+      in = width;
+    }
+  }
+  check(spec);
+  return spec;
+}
+
+}  // namespace
+
+std::vector<ArchEntry> archs() {
+  std::vector<ArchEntry> list;
+  for (const Family& family : families()) {
+    for (const int depth : family.listed) {
+      const int n = (depth - 2) / 6;
+      list.push_back({fmt::format("{}{}{}", family.prefix, depth, suffix),
+                      family.pre ? fmt::format("pre-activation, 3 x {} basic blocks of 16, 32, 64 "
+                                               "channels (He et al. 2016, fb.resnet.torch)", n)
+                                 : fmt::format("post-activation, 3 x {} basic blocks of 16, 32, 64 "
+                                               "channels (He et al. 2015)", n)});
+    }
+  }
+  return list;
+}
+
+NetworkSpec make_arch(const std::string& name, const ArchOptions& options) {
+  for (const Family& family : families()) {
+    const int depth = depth_of(name, family);
+    if (depth > 0) return cifar(name, depth, family.pre, options);
+  }
+  std::string known;
+  for (const ArchEntry& entry : archs()) known += (known.empty() ? "" : ", ") + entry.name;
+  fail(ErrorKind::usage, "unknown architecture '{}'; known are {}", name, known);
+}
+
+}  // namespace rn::models

@@ -1,0 +1,30 @@
+// Names for well-known networks. A name only generates a block table.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "models/network_spec.h"
+
+namespace rn::models {
+
+struct ArchOptions {
+  std::int64_t height = 32, width = 32, channels = 3, classes = 10;
+  // Overrides; empty or 0: the architecture's own.
+  std::string shortcut;       // "pad_end", "pad_both", "conv", "conv_bn"
+  std::string shortcut_pool;  // "subsample", "average"
+  int base_width = 0;         // channels of the first stage; 0: 16
+};
+
+struct ArchEntry {
+  std::string name;
+  std::string what;  // one line
+};
+
+std::vector<ArchEntry> archs();
+
+// Errors (usage): unknown name (with the nearest known one) or option.
+NetworkSpec make_arch(const std::string& name, const ArchOptions& options = {});
+
+}  // namespace rn::models

@@ -1,0 +1,94 @@
+// A residual network made from its spec. The studies and the trainer are short programs over this
+// interface; none of them names a device.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/network_spec.h"
+#include "nn/residual.h"
+
+namespace rn::models {
+
+// Everything one pass keeps: hand the same object to forward and backward. Memory is reused from
+// pass to pass.
+struct Saved {
+  nn::Signal images;             // the input
+  Tensor stem_raw;
+  ops::Moments stem_moments;
+  nn::BatchNorm::Saved stem_norm;
+  Tensor stem_value;             // before the max pool, where there is one
+  std::vector<nn::Residual::Saved> blocks;  // by position in the table
+  nn::Signal last;               // what the head got
+  ops::Moments head_moments;
+  nn::BatchNorm::Saved head_norm;
+  ops::Operand head_operand;
+  Tensor features;               // [N, C] after pooling
+
+  void release();  // gives the activations back to the pool
+};
+
+class Network {
+ public:
+  // Parameters are zero until initialize() or until values are loaded. Errors (input): see
+  // check(spec).
+  Network(NetworkSpec spec, Dtype dtype, Device device = cpu);
+
+  const NetworkSpec& spec() const { return spec_; }
+  Dtype dtype() const { return store_.dtype(); }
+  nn::Store& store() { return store_; }
+  const nn::Store& store() const { return store_; }
+  void initialize(std::uint64_t seed) { store_.initialize(seed); }
+
+  // Blocks, by position in the table or by name. Errors (usage): unknown name; lists the valid ones.
+  std::int64_t block_count() const { return static_cast<std::int64_t>(blocks_.size()); }
+  nn::Residual& block(std::int64_t index) { return blocks_.at(static_cast<std::size_t>(index)); }
+  std::int64_t block_index(const std::string& name) const;
+
+  // The order in which the blocks run: a permutation of 0 .. n-1 (identity at first). Only blocks
+  // of the same stage and shape may change places. Errors (usage).
+  void set_order(const std::vector<std::int64_t>& order);
+  const std::vector<std::int64_t>& order() const { return order_; }
+  void reset_gates();  // every gate 1, identity order
+
+  // images [N, H, W, C] -> logits [N, classes].
+  Tensor forward(const Tensor& images, const nn::Pass& pass, Saved& saved) const;
+  // Adds to the parameters' gradients (where they exist). d_logits [N, classes]. Returns the
+  // gradient of the images if wanted, else an undefined tensor.
+  Tensor backward(const Tensor& d_logits, const nn::Pass& pass, Saved& saved,
+                  bool want_images = false) const;
+
+  // Boundaries: 0 is what the first block gets, n what the head gets; values are plain tensors
+  // [N, H, W, C] (after a post-activation block's ReLU).
+  Tensor enter(const Tensor& images, const nn::Pass& pass, Saved& saved) const;
+  Tensor forward(const Tensor& value, std::int64_t from, std::int64_t to, const nn::Pass& pass,
+                 Saved& saved) const;
+  Tensor leave(const Tensor& value, const nn::Pass& pass, Saved& saved) const;
+  // Vector-Jacobian product of one block (by its place in the order) at the boundary value x:
+  // v has the shape of the block's output; through branch and shortcut with the factors of `gate`.
+  Tensor block_vjp(std::int64_t place, const Tensor& x, const Tensor& v, const nn::Gate& gate,
+                   const nn::Pass& pass, Saved& saved) const;
+
+  // Takes the batch's statistics of the pass into the running ones (committing a step).
+  void commit(const Saved& saved, Stream& stream = cpu_stream()) const;
+  // Name of the first layer, in forward order, whose outputs in the pass were not finite, or empty.
+  std::string first_nonfinite(const Saved& saved) const;
+
+ private:
+  nn::Signal stem_forward(const Tensor& images, const nn::Pass& pass, Saved& saved) const;
+  Tensor head_forward(const nn::Signal& last, const nn::Pass& pass, Saved& saved) const;
+  const nn::Residual& at(std::int64_t place) const;
+
+  NetworkSpec spec_;
+  nn::Store store_;
+  std::optional<nn::Conv> stem_conv_;
+  std::optional<nn::BatchNorm> stem_norm_;
+  std::vector<nn::Residual> blocks_;
+  std::vector<std::int64_t> order_;
+  std::optional<nn::BatchNorm> head_norm_;
+  nn::ParameterPtr linear_weight_, linear_bias_;
+};
+
+}  // namespace rn::models

@@ -1,0 +1,208 @@
+// Forward and backward through stem, blocks and head.
+#include "models/network.h"
+#include "ops/linear.h"
+#include "ops/pointwise.h"
+#include "ops/pool.h"
+#include "ops/reduce.h"
+
+namespace rn::models {
+
+namespace {
+const ops::Pool2d stem_pool{ops::PoolKind::max, 3, 2, 1};
+}
+
+void Saved::release() {
+  images = last = {};
+  stem_raw = stem_value = features = Tensor();
+  head_operand = {};
+  for (nn::Residual::Saved& block : blocks) block.release();
+}
+
+nn::Signal Network::stem_forward(const Tensor& images, const nn::Pass& pass, Saved& saved) const {
+  require(images.rank() == 4 && images.dim(1) == spec_.height && images.dim(2) == spec_.width &&
+              images.dim(3) == spec_.channels,
+          "network '{}': images must be [N, {}, {}, {}], not {}", spec_.arch, spec_.height,
+          spec_.width, spec_.channels, images.describe());
+  saved.release();
+  saved.blocks.resize(blocks_.size());
+  saved.images.value = ops::operand(images);
+  ops::ConvForward args;
+  args.input = saved.images.value;
+  if (pass.batch_statistics) args.moments = &saved.stem_moments;
+  saved.stem_raw = stem_conv_->forward(args, pass);
+  nn::Signal out;
+  out.value = ops::operand(saved.stem_raw);
+  if (stem_norm_) {
+    out.value.f1 = stem_norm_->forward(saved.stem_moments, 1, pass, saved.stem_norm);
+    out.value.act = ops::Activation::relu;
+    out.reductions[0] = stem_norm_->reduction(saved.stem_raw, saved.stem_norm);
+  } else if (pass.batch_statistics) {
+    out.moments = saved.stem_moments;
+  }
+  if (spec_.stem.max_pool) {
+    saved.stem_value = nn::materialize(out, pass);
+    const Shape& s = saved.stem_value.shape();
+    const Tensor pooled = pass.pool.take({s[0], (s[1] - 1) / 2 + 1, (s[2] - 1) / 2 + 1, s[3]},
+                                         images.dtype());
+    ops::pool_forward(stem_pool, saved.stem_value, pooled, pass.stream);
+    saved.images.reductions = out.reductions;  // of the stem, for backward
+    out = {};
+    out.value = ops::operand(pooled);
+  }
+  return out;
+}
+
+Tensor Network::head_forward(const nn::Signal& last, const nn::Pass& pass, Saved& saved) const {
+  saved.last = last;
+  ops::Operand value = last.value;
+  if (head_norm_) {
+    Tensor x = value.x1;
+    ops::Moments moments = last.moments;
+    if (!value.plain() || (pass.batch_statistics && moments.count == 0)) {
+      const bool plain = value.plain();
+      x = plain ? value.x1 : pass.pool.take(value.shape(), value.x1.dtype());
+      saved.head_moments = {};
+      ops::operand_forward(value, x, pass.batch_statistics ? &saved.head_moments : nullptr,
+                           pass.stream);
+      moments = saved.head_moments;
+      saved.last.value.stored = x;
+    }
+    value = ops::operand(x);
+    value.f1 = head_norm_->forward(moments, 1, pass, saved.head_norm);
+    value.act = ops::Activation::relu;
+  }
+  saved.head_operand = value;
+  saved.features = pass.pool.take({value.shape()[0], value.shape()[3]}, value.x1.dtype());
+  ops::global_average_pool_forward(value, saved.features, pass.stream);
+  const Tensor logits = pass.pool.take({value.shape()[0], spec_.classes}, value.x1.dtype());
+  ops::linear_forward(saved.features, linear_weight_->value, linear_bias_->value, logits,
+                      pass.stream);
+  return logits;
+}
+
+Tensor Network::forward(const Tensor& images, const nn::Pass& pass, Saved& saved) const {
+  nn::Signal signal = stem_forward(images, pass, saved);
+  for (std::int64_t place = 0; place < block_count(); ++place) {
+    const auto index = static_cast<std::size_t>(order_[static_cast<std::size_t>(place)]);
+    signal = blocks_[index].forward(signal, pass, saved.blocks[index]);
+  }
+  Tensor logits = head_forward(signal, pass, saved);
+  if (!pass.keep) saved.release();
+  return logits;
+}
+
+Tensor Network::backward(const Tensor& d_logits, const nn::Pass& pass, Saved& saved,
+                         bool want_images) const {
+  require(saved.features.defined(), "network '{}': backward without a forward pass that kept its "
+          "activations", spec_.arch);
+  const Tensor d_features = pass.pool.take(saved.features.shape(), saved.features.dtype());
+  ops::linear_backward(d_logits, saved.features, linear_weight_->value, d_features,
+                       linear_weight_->gradient, linear_bias_->gradient, pass.stream);
+
+  // Gradient of the head's operand, then of the last block's.
+  Tensor d = pass.pool.take(saved.head_operand.shape(), d_features.dtype());
+  ops::Reductions reductions = saved.last.reductions;
+  if (head_norm_) {
+    reductions = {head_norm_->reduction(saved.head_operand.x1, saved.head_norm), {}};
+  }
+  ops::global_average_pool_backward(d_features, saved.head_operand, d, reductions, pass.stream);
+  ops::Gradient gradient = ops::gradient(d);
+  if (head_norm_) {
+    gradient = head_norm_->backward(d, saved.head_operand.x1, 1, pass, saved.head_norm);
+    if (!saved.last.value.plain()) {
+      const Tensor out = pass.pool.take(d.shape(), d.dtype());
+      ops::operand_backward(gradient, saved.last.value, out, saved.last.reductions, pass.stream);
+      gradient = ops::gradient(out);
+    }
+  }
+  d = Tensor();
+
+  for (std::int64_t place = block_count() - 1; place >= 0; --place) {
+    const auto index = static_cast<std::size_t>(order_[static_cast<std::size_t>(place)]);
+    gradient = blocks_[index].backward(gradient, pass, saved.blocks[index]);
+  }
+
+  if (spec_.stem.max_pool) {
+    const Tensor d_pooled = nn::materialize(gradient, pass);
+    const Tensor d_value = pass.pool.take(saved.stem_value.shape(), d_pooled.dtype());
+    ops::pool_backward(stem_pool, saved.stem_value, d_pooled, d_value, pass.stream);
+    ops::Operand value = ops::operand(saved.stem_raw);
+    if (stem_norm_) {
+      value.f1 = saved.stem_norm.affine;
+      value.act = ops::Activation::relu;
+      value.stored = saved.stem_value;
+    }
+    ops::operand_backward(ops::gradient(d_value), value, d_value, saved.images.reductions,
+                          pass.stream);
+    gradient = ops::gradient(d_value);
+  }
+  if (stem_norm_) {
+    gradient = stem_norm_->backward(nn::materialize(gradient, pass), saved.stem_raw, 1, pass,
+                                    saved.stem_norm);
+  }
+  ops::ConvBackward args;
+  args.gradient = gradient;
+  args.input = saved.images.value;
+  return stem_conv_->backward(args, want_images, pass);
+}
+
+Tensor Network::enter(const Tensor& images, const nn::Pass& pass, Saved& saved) const {
+  return nn::materialize(stem_forward(images, pass, saved), pass);
+}
+
+Tensor Network::forward(const Tensor& value, std::int64_t from, std::int64_t to,
+                        const nn::Pass& pass, Saved& saved) const {
+  require(0 <= from && from <= to && to <= block_count(),
+          "network '{}': cannot run from boundary {} to {} of 0 to {}", spec_.arch, from, to,
+          block_count());
+  saved.blocks.resize(blocks_.size());
+  nn::Signal signal;
+  signal.value = ops::operand(value);
+  for (std::int64_t place = from; place < to; ++place) {
+    const auto index = static_cast<std::size_t>(order_[static_cast<std::size_t>(place)]);
+    signal = blocks_[index].forward(signal, pass, saved.blocks[index]);
+  }
+  return nn::materialize(signal, pass);
+}
+
+Tensor Network::leave(const Tensor& value, const nn::Pass& pass, Saved& saved) const {
+  nn::Signal signal;
+  signal.value = ops::operand(value);
+  return head_forward(signal, pass, saved);
+}
+
+Tensor Network::block_vjp(std::int64_t place, const Tensor& x, const Tensor& v,
+                          const nn::Gate& gate, const nn::Pass& pass, Saved& saved) const {
+  saved.blocks.resize(blocks_.size());
+  nn::Residual block = at(place);  // a copy shares the parameters; its gates are our own
+  block.gates.backward = gate;
+  nn::Residual::Saved& kept =
+      saved.blocks[static_cast<std::size_t>(order_.at(static_cast<std::size_t>(place)))];
+  nn::Signal in;
+  in.value = ops::operand(x);
+  nn::Pass keeping{pass.pool, pass.stream, pass.batch_statistics, true};
+  const nn::Signal out = block.forward(in, keeping, kept);
+  require(v.shape() == out.value.shape(), "network '{}': the vector of block '{}' must be {}, not {}",
+          spec_.arch, block.spec().name, to_string(out.value.shape()), v.describe());
+  ops::Gradient d = ops::gradient(v);
+  if (!out.value.plain()) {  // through the ReLU after the addition, which both ways share
+    const Tensor masked = pass.pool.take(v.shape(), v.dtype());
+    ops::operand_backward(d, out.value, masked, out.reductions, pass.stream);
+    d = ops::gradient(masked);
+  }
+  return nn::materialize(block.backward(d, keeping, kept), keeping);
+}
+
+std::string Network::first_nonfinite(const Saved& saved) const {
+  if (saved.stem_raw && !ops::all_finite(saved.stem_raw)) return "stem.conv";
+  for (const std::int64_t index : order_) {
+    const auto i = static_cast<std::size_t>(index);
+    if (i >= saved.blocks.size()) continue;
+    const std::string name = blocks_[i].first_nonfinite(saved.blocks[i]);
+    if (!name.empty()) return name;
+  }
+  if (saved.features && !ops::all_finite(saved.features)) return "head";
+  return {};
+}
+
+}  // namespace rn::models

@@ -1,0 +1,50 @@
+#include "models/network_spec.h"
+
+#include <set>
+
+#include "base/error.h"
+
+namespace rn::models {
+
+void check(const NetworkSpec& spec) {
+  const auto demand = [&](bool holds, const std::string& what) {
+    if (!holds) fail(ErrorKind::input, "network '{}': {}", spec.arch, what);
+  };
+  demand(spec.height >= 1 && spec.height <= 8192 && spec.width >= 1 && spec.width <= 8192,
+         "input height and width must be between 1 and 8192");
+  demand(spec.channels >= 1 && spec.channels <= 4096, "input channels must be 1 to 4096");
+  demand(spec.classes >= 1 && spec.classes <= 1 << 20, "classes must be between 1 and 1048576");
+  demand(spec.bn_eps > 0 && spec.bn_eps < 1, "bn_eps must be between 0 and 1");
+  demand(spec.bn_momentum > 0 && spec.bn_momentum <= 1, "bn_momentum must be in (0, 1]");
+  const StemSpec& stem = spec.stem;
+  demand(stem.out >= 1 && stem.out <= 1 << 16, "stem channels must be between 1 and 65536");
+  demand(stem.kernel >= 1 && stem.kernel <= 31 && stem.stride >= 1 && stem.stride <= 16 &&
+             stem.pad >= 0 && stem.pad < stem.kernel,
+         "the stem's kernel (1 to 31), stride (1 to 16) or padding (less than the kernel) is off");
+  demand(spec.blocks.size() <= 10000, "more than 10000 blocks");
+
+  std::int64_t h = (spec.height + 2 * stem.pad - stem.kernel) / stem.stride + 1;
+  std::int64_t w = (spec.width + 2 * stem.pad - stem.kernel) / stem.stride + 1;
+  demand(spec.height + 2 * stem.pad >= stem.kernel && spec.width + 2 * stem.pad >= stem.kernel,
+         "the stem's kernel is larger than its input");
+  if (stem.max_pool) {
+    h = (h + 2 - 3) / 2 + 1;
+    w = (w + 2 - 3) / 2 + 1;
+  }
+  std::int64_t channels = stem.out;
+  std::set<std::string> names;
+  for (const nn::BlockSpec& block : spec.blocks) {
+    nn::check(block);
+    demand(names.insert(block.name).second, fmt::format("two blocks are named '{}'", block.name));
+    demand(block.in == channels, fmt::format("block '{}' takes {} channels, but gets {}",
+                                             block.name, block.in, channels));
+    demand(block.shortcut_pool != nn::ShortcutPool::average ||
+               (h % block.stride == 0 && w % block.stride == 0),
+           fmt::format("block '{}' averages {}x{} pixels by {}", block.name, h, w, block.stride));
+    h = (h + block.stride - 1) / block.stride;
+    w = (w + block.stride - 1) / block.stride;
+    channels = block.out;
+  }
+}
+
+}  // namespace rn::models

@@ -1,0 +1,42 @@
+// A network as data: stem, block table, head. Whatever made the network, this and the named tensors
+// are all there is to it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "nn/block_spec.h"
+
+namespace rn::models {
+
+struct StemSpec {
+  std::int64_t out = 16;
+  int kernel = 3, stride = 1, pad = 1;
+  bool norm_relu = true;  // batch norm and ReLU after the convolution
+  bool max_pool = false;  // 3x3, stride 2, pad 1 (ImageNet)
+  bool conv_bias = false;
+  bool operator==(const StemSpec&) const = default;
+};
+
+struct HeadSpec {
+  bool norm_relu = false;  // batch norm and ReLU before the pooling (pre-activation networks)
+  bool operator==(const HeadSpec&) const = default;
+};
+
+struct NetworkSpec {
+  std::string arch;  // "resnet20-cifar": where it came from; nothing is decided by it
+  std::int64_t height = 32, width = 32, channels = 3;  // of the input
+  std::int64_t classes = 10;
+  double bn_eps = 1e-5, bn_momentum = 0.1;  // of stem and head; blocks carry their own
+  StemSpec stem;
+  std::vector<nn::BlockSpec> blocks;
+  HeadSpec head;
+  bool operator==(const NetworkSpec&) const = default;
+};
+
+// Errors (input): a table that no network can have (widths that do not join, duplicate names,
+// sizes out of bounds); names the block.
+void check(const NetworkSpec& spec);
+
+}  // namespace rn::models

@@ -1,0 +1,93 @@
+#include "nn/block_spec.h"
+
+#include <array>
+#include <utility>
+
+#include "base/error.h"
+
+namespace rn::nn {
+namespace {
+
+template <class E, std::size_t N> using Words = std::array<std::pair<E, const char*>, N>;
+
+constexpr Words<BlockKind, 2> block_kinds{
+    {{BlockKind::basic, "basic"}, {BlockKind::bottleneck, "bottleneck"}}};
+constexpr Words<Order, 2> orders{{{Order::post, "post"}, {Order::pre, "pre"}}};
+constexpr Words<Preactivation, 3> preactivations{{{Preactivation::own, "own"},
+                                                  {Preactivation::shared, "shared"},
+                                                  {Preactivation::none, "none"}}};
+constexpr Words<ShortcutKind, 5> shortcut_kinds{{{ShortcutKind::identity, "identity"},
+                                                 {ShortcutKind::pad_end, "pad_end"},
+                                                 {ShortcutKind::pad_both, "pad_both"},
+                                                 {ShortcutKind::conv, "conv"},
+                                                 {ShortcutKind::conv_bn, "conv_bn"}}};
+constexpr Words<ShortcutPool, 2> shortcut_pools{
+    {{ShortcutPool::subsample, "subsample"}, {ShortcutPool::average, "average"}}};
+
+template <class E, std::size_t N> const char* word(const Words<E, N>& words, E value) {
+  for (const auto& [key, text] : words) {
+    if (key == value) return text;
+  }
+  return "?";
+}
+
+template <class E, std::size_t N>
+E parse(const Words<E, N>& words, const std::string& text, const char* what) {
+  std::string known;
+  for (const auto& [key, name] : words) {
+    if (text == name) return key;
+    known += (known.empty() ? "" : ", ") + std::string(name);
+  }
+  fail(ErrorKind::input, "{} '{}': expected one of {}", what, text, known);
+}
+
+}  // namespace
+
+const char* to_string(BlockKind value) { return word(block_kinds, value); }
+const char* to_string(Order value) { return word(orders, value); }
+const char* to_string(Preactivation value) { return word(preactivations, value); }
+const char* to_string(ShortcutKind value) { return word(shortcut_kinds, value); }
+const char* to_string(ShortcutPool value) { return word(shortcut_pools, value); }
+
+BlockKind parse_block_kind(const std::string& text) {
+  return parse(block_kinds, text, "block kind");
+}
+Order parse_order(const std::string& text) { return parse(orders, text, "block order"); }
+Preactivation parse_preactivation(const std::string& text) {
+  return parse(preactivations, text, "pre-activation");
+}
+ShortcutKind parse_shortcut_kind(const std::string& text) {
+  return parse(shortcut_kinds, text, "shortcut");
+}
+ShortcutPool parse_shortcut_pool(const std::string& text) {
+  return parse(shortcut_pools, text, "shortcut pooling");
+}
+
+void check(const BlockSpec& spec) {
+  const auto demand = [&](bool holds, const std::string& what) {
+    if (!holds) fail(ErrorKind::input, "block '{}': {}", spec.name, what);
+  };
+  const auto channels_ok = [](std::int64_t c) { return c >= 1 && c <= 1 << 16; };
+  demand(!spec.name.empty() && spec.name.size() <= 200, "its name must have 1 to 200 characters");
+  demand(channels_ok(spec.in) && channels_ok(spec.width) && channels_ok(spec.out),
+         "channels must be between 1 and 65536");
+  demand(spec.stride >= 1 && spec.stride <= 16, "stride must be between 1 and 16");
+  const int convs = spec.kind == BlockKind::bottleneck ? 3 : 2;
+  demand(spec.stride_at >= 1 && spec.stride_at <= convs,
+         fmt::format("stride_at must be between 1 and {}", convs));
+  demand(spec.kind == BlockKind::bottleneck || spec.width == spec.out,
+         "a basic block's width must be its output's");
+  demand(spec.shortcut != ShortcutKind::identity || !spec.downsamples(),
+         "an identity shortcut cannot change the shape");
+  const bool pads =
+      spec.shortcut == ShortcutKind::pad_end || spec.shortcut == ShortcutKind::pad_both;
+  demand(!pads || spec.out >= spec.in, "a padded shortcut cannot lose channels");
+  demand(spec.order == Order::pre || spec.preactivation == Preactivation::own,
+         "only a pre-activation block can share or omit its first norm");
+  demand(spec.bn_eps > 0 && spec.bn_eps < 1, "bn_eps must be between 0 and 1");
+  demand(spec.bn_momentum > 0 && spec.bn_momentum <= 1, "bn_momentum must be in (0, 1]");
+  demand(spec.temporal == 1, "temporal extents other than 1 are not supported by this version");
+  demand(spec.survival == 1, "survival other than 1 is not supported by this version");
+}
+
+}  // namespace rn::nn

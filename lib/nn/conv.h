@@ -1,0 +1,60 @@
+// A convolution as a layer: weights, optional bias, and the two calls of the fused op.
+#pragma once
+
+#include "nn/parameter.h"
+#include "nn/pass.h"
+#include "ops/conv.h"
+
+namespace rn::nn {
+
+struct ConvSpec {
+  std::int64_t in = 0, out = 0;
+  int kernel = 3, stride = 1, pad = 1;
+  bool bias = false;
+};
+
+class Conv {
+ public:
+  Conv(const std::string& name, const ConvSpec& spec, Store& store) : name_(name), spec_(spec) {
+    weight_ = store.parameter(name + ".weight", {spec.out, spec.kernel, spec.kernel, spec.in},
+                              ParameterKind::conv_weight);
+    if (spec.bias) {
+      bias_ = store.parameter(name + ".bias", {spec.out}, ParameterKind::conv_bias);
+    }
+  }
+
+  const std::string& name() const { return name_; }
+  const ConvSpec& spec() const { return spec_; }
+  Shape output_shape(const Shape& input) const {
+    return ops::conv_output_shape(attr(), input, weight_->value.shape());
+  }
+
+  // Fills in weights and bias, takes output memory from the pool, and runs. Set input, residual,
+  // alpha, beta, moments in `args` before.
+  Tensor forward(ops::ConvForward args, const Pass& pass) const {
+    args.weights = weight_->value;
+    if (bias_) args.bias = bias_->value;
+    args.output = pass.pool.take(output_shape(args.input.shape()), args.input.x1.dtype());
+    ops::conv_forward(attr(), args, pass.stream);
+    return args.output;
+  }
+
+  // Fills in weights and gradients, takes d_input from the pool if wanted, and runs.
+  Tensor backward(ops::ConvBackward args, bool want_input, const Pass& pass) const {
+    args.weights = weight_->value;
+    args.d_weights = weight_->gradient;
+    if (bias_) args.d_bias = bias_->gradient;
+    if (want_input) args.d_input = pass.pool.take(args.input.shape(), args.input.x1.dtype());
+    ops::conv_backward(attr(), args, pass.stream);
+    return args.d_input;
+  }
+
+ private:
+  ops::Conv2d attr() const { return {spec_.stride, spec_.stride, spec_.pad, spec_.pad}; }
+
+  std::string name_;
+  ConvSpec spec_;
+  ParameterPtr weight_, bias_;
+};
+
+}  // namespace rn::nn

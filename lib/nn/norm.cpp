@@ -1,0 +1,81 @@
+#include "nn/norm.h"
+
+namespace rn::nn {
+
+BatchNorm::BatchNorm(const std::string& name, std::int64_t channels, double eps, double momentum,
+                     Store& store)
+    : name_(name), channels_(channels), eps_(eps), momentum_(momentum) {
+  gamma_ = store.parameter(name + ".weight", {channels}, ParameterKind::norm_scale);
+  beta_ = store.parameter(name + ".bias", {channels}, ParameterKind::norm_shift);
+  running_mean_ = store.state(name + ".running_mean", {channels}, 0);
+  running_var_ = store.state(name + ".running_var", {channels}, 1);
+}
+
+const ops::Affine& BatchNorm::forward(const ops::Moments& moments, double gate, const Pass& pass,
+                                      Saved& saved) const {
+  const Dtype dtype = gamma_->value.dtype();
+  const Device device = gamma_->value.device();
+  for (Tensor* vector : {&saved.affine.scale, &saved.affine.shift, &saved.mean, &saved.inv_std}) {
+    vector->ensure({channels_}, dtype, Tag::statistics, device);
+  }
+  ops::BatchNormForward args;
+  if (pass.batch_statistics) {
+    require(moments.count > 0, "{}: the batch's moments are missing", name_);
+    saved.moments = moments;
+    args.moments = &saved.moments;
+  } else {
+    saved.moments = {};
+    args.running_mean = running_mean_->value;
+    args.running_var = running_var_->value;
+  }
+  args.gamma = gamma_->value;
+  args.beta = beta_->value;
+  args.eps = eps_;
+  args.gate = gate;
+  args.affine = saved.affine;
+  args.mean = saved.mean;
+  args.inv_std = saved.inv_std;
+  ops::batch_norm_forward(args, pass.stream);
+  return saved.affine;
+}
+
+ops::Reduction BatchNorm::reduction(const Tensor& raw, Saved& saved) const {
+  saved.sums.ensure({2, channels_}, Dtype::f64, Tag::statistics, raw.device());
+  return {raw, saved.mean, saved.sums};
+}
+
+ops::Gradient BatchNorm::backward(const Tensor& g, const Tensor& raw, double gate,
+                                  const Pass& pass, Saved& saved) const {
+  for (Tensor* vector : {&saved.p, &saved.q, &saved.r}) {
+    vector->ensure({channels_}, raw.dtype(), Tag::statistics, raw.device());
+  }
+  ops::BatchNormBackward args;
+  args.sums = saved.sums;
+  args.count = saved.moments.count;
+  args.gamma = gamma_->value;
+  args.mean = saved.mean;
+  args.inv_std = saved.inv_std;
+  args.gate = gate;
+  args.p = saved.p;
+  args.q = saved.q;
+  args.r = saved.r;
+  args.d_gamma = gamma_->gradient;
+  args.d_beta = beta_->gradient;
+  ops::batch_norm_backward(args, pass.stream);
+  ops::Gradient out = ops::gradient(g);
+  out.p = saved.p;
+  if (args.count > 0) {
+    out.c = raw;
+    out.q = saved.q;
+    out.r = saved.r;
+  }
+  return out;
+}
+
+void BatchNorm::commit(const Saved& saved, Stream& stream) const {
+  if (saved.moments.count == 0) return;
+  ops::batch_norm_update(saved.moments, momentum_, true, running_mean_->value, running_var_->value,
+                         stream);
+}
+
+}  // namespace rn::nn

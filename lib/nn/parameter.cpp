@@ -1,0 +1,79 @@
+#include "nn/parameter.h"
+
+#include <cmath>
+
+#include "base/rng.h"
+
+namespace rn::nn {
+namespace {
+
+void fill(const Tensor& tensor, auto&& next) {
+  with_float(tensor.dtype(), "initialize", [&]<class T>() {
+    for (T& x : tensor.span<T>()) x = static_cast<T>(next());
+  });
+}
+
+}  // namespace
+
+ParameterPtr Store::parameter(const std::string& name, const Shape& shape, ParameterKind kind) {
+  auto made = std::make_shared<Parameter>();
+  made->name = name;
+  made->kind = kind;
+  made->value = Tensor::zeros(shape, dtype_, Tag::parameter);
+  parameters_.push_back(made);
+  return made;
+}
+
+StatePtr Store::state(const std::string& name, const Shape& shape, double value) {
+  auto made = std::make_shared<State>();
+  made->name = name;
+  made->value = Tensor(shape, dtype_, Tag::state);
+  fill(made->value, [value] { return value; });
+  states_.push_back(made);
+  return made;
+}
+
+std::int64_t Store::parameter_count() const {
+  std::int64_t count = 0;
+  for (const auto& parameter : parameters_) count += parameter->value.size();
+  return count;
+}
+
+void Store::require_gradients() {
+  for (const auto& parameter : parameters_) {
+    const Tensor& value = parameter->value;
+    parameter->gradient.ensure(value.shape(), value.dtype(), Tag::gradient, value.device());
+  }
+  zero_gradients();
+}
+
+void Store::zero_gradients(Stream& stream) {
+  for (const auto& parameter : parameters_) {
+    if (parameter->gradient) parameter->gradient.zero(stream);
+  }
+}
+
+void Store::initialize(std::uint64_t seed) {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const Parameter& parameter = *parameters_[i];
+    const Shape& shape = parameter.value.shape();
+    Rng rng(seed, RngPurpose::init, i);
+    switch (parameter.kind) {
+      case ParameterKind::conv_weight: {
+        const double fan_out = static_cast<double>(shape[0] * shape[1] * shape[2]);
+        const double sigma = std::sqrt(2 / fan_out);
+        fill(parameter.value, [&] { return sigma * rng.normal(); });
+        break;
+      }
+      case ParameterKind::linear_weight: {
+        const double bound = 1 / std::sqrt(static_cast<double>(shape[1]));
+        fill(parameter.value, [&] { return rng.uniform(-bound, bound); });
+        break;
+      }
+      case ParameterKind::norm_scale: fill(parameter.value, [] { return 1.0; }); break;
+      default: fill(parameter.value, [] { return 0.0; });
+    }
+  }
+}
+
+}  // namespace rn::nn

@@ -1,0 +1,60 @@
+// Parameters and states of a network, by dotted name ("stage2.block3.conv1.weight").
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace rn::nn {
+
+enum class ParameterKind { conv_weight, conv_bias, norm_scale, norm_shift, linear_weight,
+                           linear_bias };
+
+struct Parameter {
+  std::string name;
+  ParameterKind kind;
+  Tensor value;
+  Tensor gradient;  // undefined until Store::require_gradients
+  bool is_weight() const {  // the group that "decay weights only" means
+    return kind == ParameterKind::conv_weight || kind == ParameterKind::linear_weight;
+  }
+};
+
+struct State {  // what is learnt without gradients: running statistics
+  std::string name;
+  Tensor value;
+};
+
+using ParameterPtr = std::shared_ptr<Parameter>;
+using StatePtr = std::shared_ptr<State>;
+
+// Makes and lists them, in the order of construction (the order of files and of initialisation).
+class Store {
+ public:
+  explicit Store(Dtype dtype, Device device = cpu) : dtype_(dtype), device_(device) {}
+  Dtype dtype() const { return dtype_; }
+  Device device() const { return device_; }
+
+  ParameterPtr parameter(const std::string& name, const Shape& shape, ParameterKind kind);
+  StatePtr state(const std::string& name, const Shape& shape, double fill);
+
+  const std::vector<ParameterPtr>& parameters() const { return parameters_; }
+  const std::vector<StatePtr>& states() const { return states_; }
+  std::int64_t parameter_count() const;
+
+  void require_gradients();  // allocates and zeroes them
+  void zero_gradients(Stream& stream = cpu_stream());
+  // Convolutions N(0, 2 / (KH * KW * O)) (He et al. 2015, fan-out), linear weights
+  // U(+-1/sqrt(F)), norm scales 1, shifts and biases 0; drawn from (seed, parameter's number).
+  void initialize(std::uint64_t seed);
+
+ private:
+  Dtype dtype_;
+  Device device_;
+  std::vector<ParameterPtr> parameters_;
+  std::vector<StatePtr> states_;
+};
+
+}  // namespace rn::nn

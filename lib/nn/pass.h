@@ -1,0 +1,40 @@
+// What travels between layers, and the circumstances of one pass through the network.
+#pragma once
+
+#include "ops/operand.h"
+#include "ops/pointwise.h"
+#include "tensor/pool.h"
+
+namespace rn::nn {
+
+// A value between two layers, not necessarily written yet, and what its producer wants to know.
+struct Signal {
+  ops::Operand value;
+  ops::Moments moments;        // of value, when it is plain and they are known (count > 0)
+  ops::Reductions reductions;  // what the consumer's backward must sum for the producer's norms
+};
+
+struct Pass {
+  TensorPool& pool;
+  Stream& stream = cpu_stream();
+  bool batch_statistics = false;  // norms use the batch's statistics (training), else running ones
+  bool keep = false;              // layers keep in their Saved what backward needs
+};
+
+// The signal's value as a tensor: x1 itself if plain, else written into memory of the pool.
+inline Tensor materialize(const Signal& signal, const Pass& pass) {
+  if (signal.value.plain()) return signal.value.x1;
+  if (signal.value.stored) return signal.value.stored;
+  Tensor value = pass.pool.take(signal.value.shape(), signal.value.x1.dtype());
+  ops::operand_forward(signal.value, value, nullptr, pass.stream);
+  return value;
+}
+
+// Likewise for a gradient.
+inline Tensor materialize(const ops::Gradient& gradient, const Pass& pass) {
+  if (gradient.plain()) return gradient.g;
+  Tensor value = pass.pool.take(gradient.shape(), gradient.g.dtype());
+  ops::gradient_forward(gradient, value, pass.stream);
+  return value;
+}
+}  // namespace rn::nn

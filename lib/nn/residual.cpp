@@ -1,0 +1,203 @@
+// What post- and pre-activation blocks have in common: construction, shortcut, inner convolutions.
+#include "nn/residual.h"
+
+#include "ops/pointwise.h"
+#include "ops/pool.h"
+#include "ops/reduce.h"
+
+namespace rn::nn {
+namespace {
+
+std::vector<ConvSpec> branch_convs(const BlockSpec& spec) {
+  const bool bias = spec.conv_bias;
+  std::vector<ConvSpec> convs;
+  if (spec.kind == BlockKind::basic) {
+    convs = {{spec.in, spec.out, 3, 1, 1, bias}, {spec.out, spec.out, 3, 1, 1, bias}};
+  } else {
+    convs = {{spec.in, spec.width, 1, 1, 0, bias},
+             {spec.width, spec.width, 3, 1, 1, bias},
+             {spec.width, spec.out, 1, 1, 0, bias}};
+  }
+  convs[static_cast<std::size_t>(spec.stride_at - 1)].stride = spec.stride;
+  return convs;
+}
+
+ops::PadShortcut pad_shortcut(const BlockSpec& spec) {
+  const bool both = spec.shortcut == ShortcutKind::pad_both;
+  return {spec.stride, spec.shortcut_pool == ShortcutPool::average,
+          both ? static_cast<int>((spec.out - spec.in) / 2) : 0};
+}
+
+}  // namespace
+
+Residual::Residual(const BlockSpec& spec, Store& store) : spec_(spec) {
+  check(spec);
+  const std::vector<ConvSpec> convs = branch_convs(spec);
+  for (std::size_t k = 0; k < convs.size(); ++k) {
+    const std::string conv = fmt::format("{}.conv{}", spec.name, k + 1);
+    const std::string bn = fmt::format("{}.bn{}", spec.name, k + 1);
+    if (pre()) {
+      if (k > 0 || spec.preactivation != Preactivation::none) {
+        norms_.emplace_back(bn, convs[k].in, spec.bn_eps, spec.bn_momentum, store);
+      }
+      convs_.emplace_back(conv, convs[k], store);
+    } else {
+      convs_.emplace_back(conv, convs[k], store);
+      norms_.emplace_back(bn, convs[k].out, spec.bn_eps, spec.bn_momentum, store);
+    }
+  }
+  if (spec.shortcut == ShortcutKind::conv || spec.shortcut == ShortcutKind::conv_bn) {
+    const std::string name = spec.name + ".shortcut";
+    shortcut_conv_.emplace(name + ".conv",
+                           ConvSpec{spec.in, spec.out, 1, spec.stride, 0, spec.conv_bias}, store);
+    if (spec.shortcut == ShortcutKind::conv_bn) {
+      shortcut_norm_.emplace(name + ".bn", spec.out, spec.bn_eps, spec.bn_momentum, store);
+    }
+  }
+}
+
+void Residual::Saved::release() {
+  in = {};
+  value = activated = shortcut_raw = Tensor();
+  raw.clear();
+}
+
+Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const {
+  require(in.value.shape().size() == 4 && in.value.shape()[3] == spec_.in,
+          "{}: input must be [N, H, W, {}], not {}", spec_.name, spec_.in,
+          rn::to_string(in.value.shape()));
+  saved.gates = gates;
+  saved.in = in;
+  saved.raw.assign(convs_.size(), Tensor());
+  saved.moments.resize(convs_.size());
+  saved.norms.resize(norms_.size());
+  Signal out = pre() ? forward_pre(in, pass, saved) : forward_post(in, pass, saved);
+  if (!pass.keep) saved.release();
+  return out;
+}
+
+ops::Gradient Residual::backward(const ops::Gradient& d_out, const Pass& pass,
+                                 Saved& saved) const {
+  require(saved.value.defined(), "{}: backward without a forward pass that kept its activations",
+          spec_.name);
+  return pre() ? backward_pre(d_out, pass, saved) : backward_post(d_out, pass, saved);
+}
+
+Tensor Residual::shortcut_forward(const Tensor& value, const Pass& pass, Saved& saved) const {
+  if (spec_.shortcut == ShortcutKind::identity) return value;
+  if (shortcut_conv_) {
+    ops::ConvForward args;
+    args.input = ops::operand(value);
+    if (shortcut_norm_ && pass.batch_statistics) args.moments = &saved.shortcut_moments;
+    saved.shortcut_raw = shortcut_conv_->forward(args, pass);
+    return saved.shortcut_raw;
+  }
+  const std::int64_t s = spec_.stride;
+  const Shape shape{value.dim(0), (value.dim(1) + s - 1) / s, (value.dim(2) + s - 1) / s,
+                    spec_.out};
+  const Tensor output = pass.pool.take(shape, value.dtype());
+  ops::pad_shortcut_forward(pad_shortcut(spec_), value, output, pass.stream);
+  return output;
+}
+
+Tensor Residual::shortcut_backward(const Tensor& d, double scale, const Tensor& value,
+                                   const Pass& pass, Saved& saved) const {
+  if (shortcut_conv_) {
+    ops::ConvBackward args;
+    args.input = ops::operand(value);
+    if (shortcut_norm_) {
+      args.gradient =
+          shortcut_norm_->backward(d, saved.shortcut_raw, scale, pass, saved.shortcut_norm);
+    } else {
+      args.gradient = ops::gradient(d);
+      if (scale != 1) {
+        const Tensor scaled = pass.pool.take(d.shape(), d.dtype());
+        ops::axpby(scale, d, 0, scaled, pass.stream);
+        args.gradient = ops::gradient(scaled);
+      }
+    }
+    return shortcut_conv_->backward(args, true, pass);
+  }
+  Tensor out = d;
+  if (spec_.shortcut != ShortcutKind::identity) {
+    out = pass.pool.take(value.shape(), value.dtype());
+    ops::pad_shortcut_backward(pad_shortcut(spec_), d, out, pass.stream);
+  }
+  if (scale == 1) return out;
+  const Tensor scaled = pass.pool.take(out.shape(), out.dtype());
+  ops::axpby(scale, out, 0, scaled, pass.stream);
+  return scaled;
+}
+
+ops::Operand Residual::inner(std::size_t conv, const Saved& saved) const {
+  // Post: the norm after the previous convolution; pre: the norm before this one. `none` leaves
+  // norms_ one short.
+  const std::size_t norm = pre() ? conv - (convs_.size() - norms_.size()) : conv - 1;
+  ops::Operand input = ops::operand(saved.raw[conv - 1]);
+  input.f1 = saved.norms[norm].affine;
+  input.act = ops::Activation::relu;
+  return input;
+}
+
+ops::Gradient Residual::branch_backward(ops::Gradient g, double alpha, const Pass& pass,
+                                        Saved& saved) const {
+  for (std::size_t k = convs_.size() - 1; k > 0; --k) {
+    const std::size_t norm = pre() ? k - (convs_.size() - norms_.size()) : k - 1;
+    ops::ConvBackward args;
+    args.gradient = g;
+    args.alpha = k + 1 == convs_.size() ? alpha : 1;
+    args.input = inner(k, saved);
+    args.reductions[0] = norms_[norm].reduction(saved.raw[k - 1], saved.norms[norm]);
+    const Tensor d = convs_[k].backward(args, true, pass);
+    g = norms_[norm].backward(d, saved.raw[k - 1], 1, pass, saved.norms[norm]);
+  }
+  return g;
+}
+
+ops::Gradient Residual::pass_back(const Tensor& d_value, const Pass& pass, Saved& saved) const {
+  Tensor d = d_value;
+  if (!d) {
+    d = pass.pool.take(saved.value.shape(), saved.value.dtype());
+    d.zero(pass.stream);
+  }
+  const Tensor out = pass.pool.take(saved.value.shape(), saved.value.dtype());
+  ops::operand_backward(ops::gradient(d), saved.in.value, out, saved.in.reductions, pass.stream);
+  return ops::gradient(out);
+}
+
+Tensor Residual::zero_output(const Tensor& value, const Pass& pass) const {
+  const std::int64_t s = spec_.stride;
+  const Tensor zero = pass.pool.take(
+      {value.dim(0), (value.dim(1) + s - 1) / s, (value.dim(2) + s - 1) / s, spec_.out},
+      value.dtype());
+  zero.zero(pass.stream);
+  return zero;
+}
+
+Tensor Residual::constant(double value, Saved& saved) const {
+  Tensor host({spec_.out}, saved.value.dtype(), Tag::statistics);
+  with_float(host.dtype(), "constant", [&]<class T>() {
+    for (T& x : host.span<T>()) x = static_cast<T>(value);
+  });
+  saved.shortcut_scale = host;
+  return host;
+}
+
+void Residual::commit(const Saved& saved, Stream& stream) const {
+  if (saved.gates.forward.branch != 0) {
+    for (std::size_t k = 0; k < norms_.size(); ++k) norms_[k].commit(saved.norms[k], stream);
+  }
+  if (shortcut_norm_ && saved.gates.forward.shortcut != 0) {
+    shortcut_norm_->commit(saved.shortcut_norm, stream);
+  }
+}
+
+std::string Residual::first_nonfinite(const Saved& saved) const {
+  for (std::size_t k = 0; k < saved.raw.size(); ++k) {
+    if (saved.raw[k] && !ops::all_finite(saved.raw[k])) return convs_[k].name();
+  }
+  if (saved.shortcut_raw && !ops::all_finite(saved.shortcut_raw)) return shortcut_conv_->name();
+  return {};
+}
+
+}  // namespace rn::nn

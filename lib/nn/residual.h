@@ -1,0 +1,94 @@
+// The residual block, post- and pre-activation: y = [ReLU](shortcut(x) + branch(x)). Branch and
+// shortcut have a gate each, separately for forward and backward, at run time; each can be
+// differentiated alone. Deleting a block switches its branch off: a non-identity shortcut and a
+// ReLU after the addition stay.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "nn/block_spec.h"
+#include "nn/conv.h"
+#include "nn/norm.h"
+
+namespace rn::nn {
+
+struct Gate {
+  double branch = 1;    // factor of the branch; 0: not computed at all
+  double shortcut = 1;  // factor of the shortcut
+};
+struct Gates {
+  Gate forward;
+  Gate backward;  // times forward's: factor of the gradient that flows through each
+};
+
+class Residual {
+ public:
+  struct Saved {
+    Signal in;
+    Gates gates;                         // as they were in forward
+    Tensor value;                        // the input's value
+    Tensor activated;                    // pre, shared: ReLU(BN(value))
+    ops::Moments value_moments;          // pre: where the producer did not know them
+    std::vector<Tensor> raw;             // outputs of the convolutions
+    std::vector<ops::Moments> moments;   // of these
+    std::vector<BatchNorm::Saved> norms;
+    Tensor shortcut_raw;
+    ops::Moments shortcut_moments;
+    BatchNorm::Saved shortcut_norm;
+    Tensor shortcut_scale;
+
+    void release();  // gives the activations back to the pool
+  };
+
+  // Makes its parameters in the store, under spec.name. Errors (input): see check(spec).
+  Residual(const BlockSpec& spec, Store& store);
+
+  const BlockSpec& spec() const { return spec_; }
+  Gates gates;
+
+  // [N, H, W, in] -> [N, ceil(H/stride), ceil(W/stride), out]. With pass.keep, `saved` holds what
+  // backward needs.
+  Signal forward(const Signal& in, const Pass& pass, Saved& saved) const;
+
+  // d_out: the gradient with respect to the *operand* of the output signal before its activation,
+  // with the signal's reductions filled in. Returns the gradient with respect to the input's
+  // operand before its activation (perhaps not written yet), and fills in the input's reductions.
+  // Parameters' gradients are added where they exist.
+  ops::Gradient backward(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
+
+  // Takes the batch's statistics into the running ones.
+  void commit(const Saved& saved, Stream& stream) const;
+
+  // Name of the first layer whose statistics or outputs are not finite, or empty.
+  std::string first_nonfinite(const Saved& saved) const;
+
+ private:
+  Signal forward_post(const Signal& in, const Pass& pass, Saved& saved) const;
+  Signal forward_pre(const Signal& in, const Pass& pass, Saved& saved) const;
+  ops::Gradient backward_post(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
+  ops::Gradient backward_pre(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
+
+  // The shortcut of `value` as a raw tensor (before its norm).
+  Tensor shortcut_forward(const Tensor& value, const Pass& pass, Saved& saved) const;
+  // Gradient with respect to `value` through the shortcut, times scale.
+  Tensor shortcut_backward(const Tensor& d, double scale, const Tensor& value, const Pass& pass,
+                           Saved& saved) const;
+  // From the gradient of the last convolution's output (times alpha: pre) down to that of the first's.
+  ops::Gradient branch_backward(ops::Gradient g, double alpha, const Pass& pass,
+                                Saved& saved) const;
+  ops::Operand inner(std::size_t conv, const Saved& saved) const;  // input of convolution 1, 2, ...
+  // From the gradient of the input's value (undefined: zero) to that of its operand.
+  ops::Gradient pass_back(const Tensor& d_value, const Pass& pass, Saved& saved) const;
+  Tensor zero_output(const Tensor& value, const Pass& pass) const;  // where both gates are off
+  Tensor constant(double value, Saved& saved) const;                // [out], kept in saved
+  bool pre() const { return spec_.order == Order::pre; }
+
+  BlockSpec spec_;
+  std::vector<Conv> convs_;
+  std::vector<BatchNorm> norms_;  // post: after each convolution; pre: before each
+  std::optional<Conv> shortcut_conv_;
+  std::optional<BatchNorm> shortcut_norm_;
+};
+
+}  // namespace rn::nn

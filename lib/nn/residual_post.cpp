@@ -1,0 +1,83 @@
+// Post-activation: y = ReLU(BN_k(conv_k(... ReLU(BN_1(conv_1(x))))) + shortcut(x)). The addition and
+// the ReLU are not computed here: they are the operand of whoever reads y.
+#include "nn/residual.h"
+#include "ops/pointwise.h"
+
+namespace rn::nn {
+
+Signal Residual::forward_post(const Signal& in, const Pass& pass, Saved& saved) const {
+  const Gate& gate = saved.gates.forward;
+  // The shortcut reads x, and backward does: the first convolution writes it while it reads it.
+  ops::Operand first = in.value;
+  if (first.plain()) {
+    saved.value = first.x1;
+  } else {
+    saved.value = pass.pool.take(first.shape(), first.x1.dtype());
+    first.stored = saved.value;
+    if (gate.branch == 0) ops::operand_forward(in.value, saved.value, nullptr, pass.stream);
+  }
+  saved.in.value.stored = saved.value;
+
+  Signal out;
+  out.value.act = ops::Activation::relu;
+  if (gate.branch != 0) {
+    for (std::size_t k = 0; k < convs_.size(); ++k) {
+      ops::ConvForward args;
+      args.input = k == 0 ? first : inner(k, saved);
+      if (pass.batch_statistics) args.moments = &saved.moments[k];
+      saved.raw[k] = convs_[k].forward(args, pass);
+      const bool last = k + 1 == convs_.size();
+      norms_[k].forward(saved.moments[k], last ? gate.branch : 1, pass, saved.norms[k]);
+    }
+    out.value.x1 = saved.raw.back();
+    out.value.f1 = saved.norms.back().affine;
+    out.reductions[0] = norms_.back().reduction(saved.raw.back(), saved.norms.back());
+  }
+  if (gate.shortcut != 0) {
+    const Tensor shortcut = shortcut_forward(saved.value, pass, saved);
+    ops::Affine affine;
+    ops::Reduction reduction;
+    if (shortcut_norm_) {
+      affine = shortcut_norm_->forward(saved.shortcut_moments, gate.shortcut, pass,
+                                       saved.shortcut_norm);
+      reduction = shortcut_norm_->reduction(shortcut, saved.shortcut_norm);
+    } else if (gate.shortcut != 1) {
+      affine.scale = constant(gate.shortcut, saved);
+    }
+    if (out.value.x1) {
+      out.value.x2 = shortcut;
+      out.value.f2 = affine;
+      out.reductions[1] = reduction;
+    } else {
+      out.value.x1 = shortcut;
+      out.value.f1 = affine;
+      out.reductions[0] = reduction;
+    }
+  }
+  if (!out.value.x1) out.value.x1 = zero_output(saved.value, pass);
+  return out;
+}
+
+ops::Gradient Residual::backward_post(const ops::Gradient& d_out, const Pass& pass,
+                                      Saved& saved) const {
+  const Gates& gate = saved.gates;
+  const Tensor d = materialize(d_out, pass);  // branch and shortcut read it
+  const double shortcut_scale = gate.forward.shortcut * gate.backward.shortcut;
+  const double branch_scale = gate.forward.branch * gate.backward.branch;
+  Tensor through_shortcut;
+  if (shortcut_scale != 0) {
+    through_shortcut = shortcut_backward(d, shortcut_scale, saved.value, pass, saved);
+  }
+  if (branch_scale == 0) return pass_back(through_shortcut, pass, saved);
+
+  ops::ConvBackward args;
+  args.gradient = branch_backward(
+      norms_.back().backward(d, saved.raw.back(), branch_scale, pass, saved.norms.back()), 1, pass,
+      saved);
+  args.input = saved.in.value;
+  args.shortcut = through_shortcut;
+  args.reductions = saved.in.reductions;
+  return ops::gradient(convs_[0].backward(args, true, pass));
+}
+
+}  // namespace rn::nn

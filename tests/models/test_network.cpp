@@ -1,0 +1,318 @@
+// Whole networks in f64: gradients against finite differences for every kind of block and shortcut,
+// with the batch's and with frozen statistics; gates, order, boundaries and single blocks against
+// each other.
+#include <cmath>
+
+#include "base/rng.h"
+#include "models/catalog.h"
+#include "models/network.h"
+#include "ops/loss.h"
+#include "support/catch.h"
+
+using namespace rn;
+using models::Network;
+
+namespace {
+
+Tensor random_tensor(const Shape& shape, std::uint64_t stream, double sigma = 1) {
+  Tensor tensor(shape, Dtype::f64, Tag::input);
+  Rng rng(7, RngPurpose::test, stream);
+  for (double& x : tensor.span<double>()) x = sigma * rng.normal();
+  return tensor;
+}
+
+struct Case {
+  std::string name;
+  models::NetworkSpec spec;
+};
+
+// A tiny network: 6x6 images, two stages, every feature of the block table somewhere.
+models::NetworkSpec tiny(nn::Order order, nn::BlockKind kind, nn::ShortcutKind shortcut,
+                         nn::ShortcutPool pool, nn::Preactivation preactivation) {
+  const bool pre = order == nn::Order::pre;
+  models::NetworkSpec spec;
+  spec.arch = "tiny";
+  spec.height = spec.width = 6;
+  spec.channels = 2;
+  spec.classes = 3;
+  spec.stem.out = 4;
+  spec.stem.norm_relu = !pre || preactivation == nn::Preactivation::none;
+  spec.head.norm_relu = pre;
+  std::int64_t in = 4;
+  for (int k = 1; k <= 3; ++k) {
+    nn::BlockSpec block;
+    block.name = "stage" + std::to_string(k == 1 ? 1 : 2) + ".block" + std::to_string(k);
+    block.kind = kind;
+    block.in = in;
+    block.out = k == 1 ? 4 : 7;
+    block.width = kind == nn::BlockKind::basic ? block.out : 3;
+    block.stride = k == 2 ? 2 : 1;
+    block.stride_at = kind == nn::BlockKind::bottleneck ? 2 : 1;
+    block.order = order;
+    block.conv_bias = k == 3;
+    if (pre) block.preactivation = k == 3 ? nn::Preactivation::own : preactivation;
+    if (block.downsamples()) {
+      block.shortcut = shortcut;
+      block.shortcut_pool = pool;
+    }
+    spec.blocks.push_back(block);
+    in = block.out;
+  }
+  return spec;
+}
+
+std::vector<Case> cases() {
+  using nn::BlockKind, nn::Order, nn::Preactivation, nn::ShortcutKind, nn::ShortcutPool;
+  const auto none = ShortcutPool::subsample, mean = ShortcutPool::average;
+  const auto own = Preactivation::own;
+  return {
+      {"post, pad_end", tiny(Order::post, BlockKind::basic, ShortcutKind::pad_end, none, own)},
+      {"post, pad_both, average",
+       tiny(Order::post, BlockKind::basic, ShortcutKind::pad_both, mean, own)},
+      {"post, conv_bn", tiny(Order::post, BlockKind::basic, ShortcutKind::conv_bn, none, own)},
+      {"post, conv, bottleneck",
+       tiny(Order::post, BlockKind::bottleneck, ShortcutKind::conv, none, own)},
+      {"pre, pad_end, shared", tiny(Order::pre, BlockKind::basic, ShortcutKind::pad_end, none,
+                                    Preactivation::shared)},
+      {"pre, conv, own", tiny(Order::pre, BlockKind::basic, ShortcutKind::conv, none, own)},
+      {"pre, conv_bn, shared, bottleneck",
+       tiny(Order::pre, BlockKind::bottleneck, ShortcutKind::conv_bn, none,
+            Preactivation::shared)},
+      {"pre, pad_both, none", tiny(Order::pre, BlockKind::basic, ShortcutKind::pad_both, mean,
+                                   Preactivation::none)},
+  };
+}
+
+// Loss = sum of logits * weights, so that every logit counts.
+struct Bench {
+  TensorPool pool{cpu};
+  models::Saved saved;
+  Network network;
+  Tensor images, weights;
+  bool batch_statistics;
+
+  Bench(const models::NetworkSpec& spec, bool batch)
+      : network(spec, Dtype::f64), batch_statistics(batch) {
+    network.initialize(3);
+    // Scales and shifts away from 1 and 0, so that their place in the formulas shows.
+    std::uint64_t stream = 100;
+    for (const auto& p : network.store().parameters()) {
+      if (p->is_weight()) continue;
+      const Tensor noise = random_tensor(p->value.shape(), ++stream, 0.3);
+      for (std::int64_t i = 0; i < noise.size(); ++i) {
+        p->value.data<double>()[i] += noise.data<double>()[i];
+      }
+    }
+    for (const auto& s : network.store().states()) {
+      const Tensor noise = random_tensor(s->value.shape(), ++stream, 0.2);
+      for (std::int64_t i = 0; i < noise.size(); ++i) {
+        s->value.data<double>()[i] += std::abs(noise.data<double>()[i]);
+      }
+    }
+    images = random_tensor({5, spec.height, spec.width, spec.channels}, 1);
+    weights = random_tensor({5, spec.classes}, 2);
+  }
+
+  nn::Pass pass(bool keep) { return {pool, cpu_stream(), batch_statistics, keep}; }
+
+  double loss(const Tensor& x) {
+    const Tensor logits = network.forward(x, pass(false), saved);
+    double sum = 0;
+    for (std::int64_t i = 0; i < logits.size(); ++i) {
+      sum += logits.data<double>()[i] * weights.data<double>()[i];
+    }
+    return sum;
+  }
+
+  Tensor backward(bool want_images) {
+    network.store().require_gradients();
+    network.forward(images, pass(true), saved);
+    const Tensor d_images = network.backward(weights, pass(true), saved, want_images);
+    return want_images ? d_images.clone() : d_images;
+  }
+
+  // Central difference at element i of `at`.
+  double slope(const Tensor& at, std::int64_t i) {
+    const double step = 1e-6;
+    double& x = at.data<double>()[i];
+    const double kept = x;
+    x = kept + step;
+    const double up = loss(images);
+    x = kept - step;
+    const double down = loss(images);
+    x = kept;
+    return (up - down) / (2 * step);
+  }
+};
+
+void compare(double analytic, double numeric, const std::string& what) {
+  INFO(what << ": " << analytic << " against " << numeric);
+  CHECK(std::abs(analytic - numeric) <= 2e-6 * (1 + std::abs(numeric)));
+}
+
+double largest_difference(const Tensor& a, const Tensor& b) {
+  REQUIRE(a.shape() == b.shape());
+  double worst = 0;
+  for (std::int64_t i = 0; i < a.size(); ++i) {
+    worst = std::max(worst, std::abs(a.data<double>()[i] - b.data<double>()[i]));
+  }
+  return worst;
+}
+
+}  // namespace
+
+TEST_CASE("gradients of whole networks equal finite differences") {
+  for (const bool batch : {true, false}) {
+    for (const Case& c : cases()) {
+      INFO(c.name << (batch ? ", batch statistics" : ", frozen statistics"));
+      Bench bench(c.spec, batch);
+      // A gate other than 1 in both places must be in the gradient too.
+      bench.network.block(1).gates.forward = {0.7, 1.3};
+      bench.network.block(2).gates.forward = {1.2, 0.8};
+      const Tensor d_images = bench.backward(true);
+      for (std::int64_t i = 0; i < d_images.size(); i += 37) {
+        compare(d_images.data<double>()[i], bench.slope(bench.images, i), "image");
+      }
+      for (const auto& p : bench.network.store().parameters()) {
+        const std::int64_t stride = std::max<std::int64_t>(1, p->value.size() / 3);
+        for (std::int64_t i = 0; i < p->value.size(); i += stride) {
+          compare(p->gradient.data<double>()[i], bench.slope(p->value, i), p->name);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a deleted block still has the right gradient") {
+  for (const Case& c : cases()) {
+    for (const int deleted : {0, 1, 2}) {
+      INFO(c.name << ", block " << deleted);
+      Bench bench(c.spec, true);
+      bench.network.block(deleted).gates.forward.branch = 0;
+      const Tensor d_images = bench.backward(true);
+      for (std::int64_t i = 0; i < d_images.size(); i += 91) {
+        compare(d_images.data<double>()[i], bench.slope(bench.images, i), "image");
+      }
+    }
+  }
+}
+
+TEST_CASE("without its shortcut a block still has the right gradient") {
+  for (const Case& c : cases()) {
+    INFO(c.name);
+    Bench bench(c.spec, true);
+    bench.network.block(1).gates.forward.shortcut = 0;
+    const Tensor d_images = bench.backward(true);
+    for (std::int64_t i = 0; i < d_images.size(); i += 91) {
+      compare(d_images.data<double>()[i], bench.slope(bench.images, i), "image");
+    }
+  }
+}
+
+TEST_CASE("branch and shortcut products add up to the block's") {
+  for (const Case& c : cases()) {
+    Bench bench(c.spec, false);
+    const nn::Pass pass = bench.pass(false);
+    Tensor x = bench.network.enter(bench.images, pass, bench.saved).clone();
+    for (int place = 0; place < 3; ++place) {
+      INFO(c.name << ", block " << place);
+      const Tensor y =
+          bench.network.forward(x, place, place + 1, pass, bench.saved).clone();
+      const Tensor v = random_tensor(y.shape(), 50 + static_cast<std::uint64_t>(place));
+      const auto product = [&](double branch, double shortcut) {
+        return bench.network.block_vjp(place, x, v, {branch, shortcut}, pass, bench.saved).clone();
+      };
+      const Tensor both = product(1, 1), branch = product(1, 0), shortcut = product(0, 1);
+      Tensor sum = branch.clone();
+      for (std::int64_t i = 0; i < sum.size(); ++i) {
+        sum.data<double>()[i] += shortcut.data<double>()[i];
+      }
+      CHECK(largest_difference(both, sum) < 1e-12);
+      CHECK(largest_difference(branch, Tensor::zeros(x.shape(), Dtype::f64, Tag::input)) > 1e-3);
+
+      // Against a directional difference of the block itself.
+      const Tensor u = random_tensor(x.shape(), 60);
+      const double step = 1e-6;
+      double numeric = 0, analytic = 0;
+      for (const double sign : {1.0, -1.0}) {
+        Tensor moved = x.clone();
+        for (std::int64_t i = 0; i < x.size(); ++i) {
+          moved.data<double>()[i] += sign * step * u.data<double>()[i];
+        }
+        const Tensor out = bench.network.forward(moved, place, place + 1, pass, bench.saved);
+        for (std::int64_t i = 0; i < v.size(); ++i) {
+          numeric += sign * out.data<double>()[i] * v.data<double>()[i] / (2 * step);
+        }
+      }
+      for (std::int64_t i = 0; i < x.size(); ++i) {
+        analytic += both.data<double>()[i] * u.data<double>()[i];
+      }
+      compare(analytic, numeric, "directional derivative");
+      x = y;
+    }
+  }
+}
+
+TEST_CASE("a pass may be left and entered at every boundary") {
+  for (const Case& c : cases()) {
+    INFO(c.name);
+    Bench bench(c.spec, false);
+    const nn::Pass pass = bench.pass(false);
+    const Tensor whole = bench.network.forward(bench.images, pass, bench.saved).clone();
+    for (int cut = 0; cut <= 3; ++cut) {
+      Tensor x = bench.network.enter(bench.images, pass, bench.saved).clone();
+      x = bench.network.forward(x, 0, cut, pass, bench.saved).clone();
+      x = bench.network.forward(x, cut, 3, pass, bench.saved).clone();
+      CHECK(largest_difference(bench.network.leave(x, pass, bench.saved), whole) < 1e-12);
+    }
+  }
+}
+
+TEST_CASE("an order is checked, and identity changes nothing") {
+  auto spec = models::make_arch("resnet20-cifar");
+  Network network(spec, Dtype::f64);
+  std::vector<std::int64_t> order{0, 1, 2, 3, 4, 5, 6, 7, 8};
+  network.set_order(order);
+  std::swap(order[0], order[2]);
+  network.set_order(order);
+  CHECK(network.order()[0] == 2);
+  std::swap(order[3], order[4]);  // stage2.block1 halves the image
+  CHECK_THROWS_AS(network.set_order(order), Error);
+  CHECK_THROWS_AS(network.set_order({0, 0, 2, 3, 4, 5, 6, 7, 8}), Error);
+  CHECK_THROWS_AS(network.set_order({0, 1}), Error);
+  network.reset_gates();
+  CHECK(network.order()[0] == 0);
+  CHECK(network.block_index("stage2.block1") == 3);
+  CHECK_THROWS_WITH(network.block_index("stage4.block1"), Catch::Contains("stage1.block1, "));
+}
+
+TEST_CASE("nothing is allocated in the steady state, and the last batch may be smaller") {
+  Bench bench(cases()[0].spec, true);
+  bench.backward(false);
+  bench.backward(false);
+  const std::int64_t before = Ledger::global().allocations();
+  bench.network.store().zero_gradients();
+  const Tensor logits = bench.network.forward(bench.images, bench.pass(true), bench.saved);
+  bench.network.backward(bench.weights, bench.pass(true), bench.saved);
+  bench.network.forward(bench.images.slice(0, 3), bench.pass(true), bench.saved);
+  bench.network.backward(bench.weights.slice(0, 3), bench.pass(true), bench.saved);
+  CHECK(Ledger::global().allocations() == before);
+}
+
+TEST_CASE("running statistics move only when a step is committed") {
+  Bench bench(cases()[2].spec, true);
+  const Tensor before = bench.network.store().states()[0]->value.clone();
+  bench.backward(false);
+  CHECK(largest_difference(bench.network.store().states()[0]->value, before) == 0);
+  bench.network.commit(bench.saved);
+  CHECK(largest_difference(bench.network.store().states()[0]->value, before) > 0);
+}
+
+TEST_CASE("the first layer that is not finite is named") {
+  Bench bench(cases()[0].spec, true);
+  for (const auto& p : bench.network.store().parameters()) {
+    if (p->name == "stage2.block2.conv1.weight") p->value.data<double>()[0] = std::nan("");
+  }
+  bench.network.forward(bench.images, bench.pass(true), bench.saved);
+  CHECK(bench.network.first_nonfinite(bench.saved) == "stage2.block2.conv1");
+}
