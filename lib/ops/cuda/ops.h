@@ -6,15 +6,11 @@
 #include <span>
 
 #include "ops/batch_norm.h"
-#include "ops/conv.h"
 #include "ops/loss.h"
 #include "ops/optimizer.h"
 #include "ops/pool.h"
 
 namespace rn::ops::cuda {
-
-void conv_forward(const Conv2d& conv, const ConvForward& args, Stream& stream);
-void conv_backward(const Conv2d& conv, const ConvBackward& args, Stream& stream);
 
 void batch_norm_forward(const BatchNormForward& args, Stream& stream);
 void batch_norm_backward(const BatchNormBackward& args, Stream& stream);

@@ -1,3 +1,5 @@
+#include "ops/cuda/conv.h"
+
 #include "ops/nocuda/absent.h"
 
 namespace rn::ops::cuda {

@@ -1,0 +1,105 @@
+# The front door. `make list` explains the targets.
+#
+# Variables: BUILD=build  NATIVE=1 (this machine's instruction set)  WERROR=0  SANITIZE=0
+#            CUDA=auto|on|off  CUDA_ARCH=...  PREFIX=/usr/local  DESTDIR=  CIFAR10=DIR  JOBS=N
+
+SANITIZE ?= 0
+NATIVE ?= 1
+WERROR ?= 0
+CUDA ?= auto
+CUDA_ARCH ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+JOBS ?= $(shell nproc)
+DATA ?= data
+
+ifeq ($(SANITIZE),1)
+BUILD ?= build-asan
+override NATIVE := 0
+else
+BUILD ?= build
+endif
+
+OPTIONS = -DRESNET_NATIVE=$(if $(filter 1,$(NATIVE)),ON,OFF) \
+	-DRESNET_WERROR=$(if $(filter 1,$(WERROR)),ON,OFF) \
+	-DRESNET_SANITIZE=$(if $(filter 1,$(SANITIZE)),address$(,)undefined) \
+	-DRESNET_CUDA=$(CUDA) $(if $(CUDA_ARCH),"-DRESNET_CUDA_ARCHITECTURES=$(CUDA_ARCH)")
+, := ,
+
+PACKAGES = g++ cmake ninja-build pkg-config libhdf5-dev libopenblas-dev liblapacke-dev libdnnl-dev \
+	libcli11-dev libspdlog-dev libfmt-dev catch2 gnuplot-nox
+
+.PHONY: list
+list: ## print this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 16
+	@sed -n '/^# Variables/,/^$$/s/^# *//p' Makefile
+
+# What `make` alone does.
+.DEFAULT_GOAL := build
+.PHONY: build
+build: configure ## build the library, the tools (into build/bin) and the tests
+	@cmake --build $(BUILD) --parallel $(JOBS)
+
+.PHONY: configure
+configure:
+	@cmake -S . -B $(BUILD) $(if $(wildcard $(BUILD)/CMakeCache.txt),,-G Ninja) \
+	  -DCMAKE_BUILD_TYPE=Release $(OPTIONS) > $(BUILD).log 2>&1 || { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
+	@grep -E 'CUDA:|WARNING|CMake Warning' $(BUILD).log || true
+	@rm -f $(BUILD).log
+
+.PHONY: deps
+deps: ## install the Debian packages that are missing (through apt-get)
+	@sh share/cmake/deps.sh $(PACKAGES)
+
+.PHONY: demo
+demo: deps ## train, evaluate and draw a small network on built-in data; about 5 minutes
+	@$(MAKE) --no-print-directory build
+	@sh share/demo.sh $(BUILD)
+
+.PHONY: test
+test: deps ## build and run all tests; SANITIZE=1 with ASan and UBSan, WERROR=1 as in CI
+	@$(MAKE) --no-print-directory build
+	@rm -f $(BUILD)/tests/skipped.txt
+	@cd $(BUILD) && ctest --output-on-failure --parallel $(JOBS)
+	@if test -s $(BUILD)/tests/skipped.txt; then echo "Skipped test cases:"; \
+	  sed 's/^/  /' $(BUILD)/tests/skipped.txt; fi
+
+.PHONY: lint
+lint: build ## the lints alone, and the format of the sources
+	@cd $(BUILD) && ctest --output-on-failure -L lint
+	@if command -v clang-format > /dev/null; then \
+	  find lib tools tests \( -name '*.cpp' -o -name '*.h' -o -name '*.cu' \) -print0 | \
+	    xargs -0 clang-format --dry-run -Werror && echo "clang-format: fine"; \
+	else echo "clang-format: not installed, format not checked"; fi
+
+.PHONY: format
+format: ## lay out all sources with clang-format
+	@find lib tools tests \( -name '*.cpp' -o -name '*.h' -o -name '*.cu' \) -print0 | xargs -0 clang-format -i
+
+.PHONY: tidy
+tidy: configure ## clang-tidy over the library and the tools
+	@run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) '/(lib|tools)/.*\.cpp$$'
+
+.PHONY: check-gpu
+check-gpu: build ## compare, check and time every op on the GPU
+	@$(BUILD)/bin/check-ops --device cuda
+
+.PHONY: check-cifar10
+check-cifar10: build ## checks on real CIFAR-10: CIFAR10=DIR, or after make fetch-cifar10
+	@sh tests/data/check_cifar10.sh $(BUILD) "$(or $(CIFAR10),$(DATA)/cifar-10-batches-bin)"
+
+.PHONY: fetch-cifar10
+fetch-cifar10: ## download CIFAR-10 (163 MB) from its home page into DATA=data
+	@sh share/fetch-cifar10.sh $(DATA)
+
+.PHONY: bench
+bench: build ## time every op, with its share of the roofline
+	@$(BUILD)/bin/check-ops --bench
+
+.PHONY: install
+install: build ## install into PREFIX (/usr/local), below DESTDIR if given
+	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build build-asan build-cuda

@@ -1,0 +1,205 @@
+#include "cli/run_tool.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <clocale>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <locale>
+#include <new>
+#include <system_error>
+
+#include "base/version.h"
+#include "cli/config.h"
+#include "cli/help.h"
+#include "cli/suggest.h"
+#include "cli/terminal.h"
+
+namespace rn::cli {
+namespace {
+
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
+
+int report(const ToolInfo& info, const std::string& message, int code) {
+  show_bar(stderr, {});
+  std::string line = message;  // one line, whatever a file name contains
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  write_line(stderr, fmt::format("{}: {}", info.name, line));
+  return code;
+}
+
+// Whether stdout is a pipe that nobody reads any more; an earlier write may have met that, so errno
+// alone does not tell.
+bool reader_gone(int error) {
+  pollfd out{STDOUT_FILENO, 0, 0};
+  return error == EPIPE || (poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0);
+}
+
+// What was written to stdout may still wait in its buffer: a full disk shows up here. A reader that
+// has gone away has what it wanted.
+int finish_stdout(const ToolInfo& info, int code) {
+  errno = 0;
+  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  if (!failed || code != 0 || reader_gone(errno)) return code;
+  return report(info,
+                fmt::format("cannot write to stdout: {}", errno ? std::strerror(errno) : "error"),
+                exit_failed);
+}
+
+std::string version_text(const ToolInfo& info) {
+  std::string text = fmt::format("{} {} ({})\n", info.name, version(), git_revision());
+  if (info.libraries) {
+    for (const auto& line : info.libraries()) text += line + '\n';
+  }
+  return text;
+}
+
+std::string footer(const ToolInfo& info) {
+  return fmt::format(
+      "Each option can also be set in the environment (RESNET_THREADS for --threads)\n"
+      "and in the file of --config; the command line wins, then the environment.\n\n"
+      "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input, 4 device absent,\n"
+      "5 diverged, 75 stopped after saving: run the same command again to go on.\n"
+      "More: man {}",
+      info.name);
+}
+
+std::string shell_quote(const std::string& text) {
+  const char* plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,+@%";
+  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+std::string command_line(const ToolInfo& info, int argc, char** argv) {
+  std::string line = info.name;
+  for (int i = 1; i < argc; ++i) line += ' ' + shell_quote(argv[i]);
+  return line;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+// A mistyped option explains the rest of what is wrong, so it is told first.
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
+                          const Origins& origins) {
+  for (const std::string& word : app.remaining()) {
+    if (word.size() < 2 || word[0] != '-') continue;
+    const std::string name = word.substr(0, word.find('='));
+    const std::string guess = nearest(name, option_names(app));
+    return fmt::format("unknown option {}{}", name,
+                       guess.empty() ? "" : fmt::format("; did you mean {}?", guess));
+  }
+  if (!app.remaining().empty()) {
+    return fmt::format("unexpected argument '{}'", app.remaining().front());
+  }
+  std::string message = error.what();
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_lnames().empty()) continue;
+    const std::string& name = option->get_lnames().front();
+    if (message.find("--" + name) == std::string::npos || option->count() == 0) continue;
+    if (const auto origin = origins.find(name); origin != origins.end()) {
+      return fmt::format("{}: {}", origin->second, message);
+    }
+    const char* value = std::getenv(option->get_envname().c_str());
+    if (value != nullptr && option->results().front() == value) {
+      return fmt::format("{} ({} is set in the environment, or the option was given)", message,
+                         option->get_envname());
+    }
+  }
+  return message;
+}
+
+// RESNET_CONFIG: CLI11 reads the file before it looks at the environment.
+std::vector<std::string> arguments(int argc, char** argv) {
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  const char* file = std::getenv("RESNET_CONFIG");
+  const auto end = std::find(words.begin(), words.end(), "--");
+  const bool given = std::any_of(words.begin(), end, [](const std::string& word) {
+    return word == "--config" || word.starts_with("--config=");
+  });
+  if (file != nullptr && *file != '\0' && !given) {
+    words.insert(words.begin(), std::string("--config=") + file);
+  }
+  std::reverse(words.begin(), words.end());  // as CLI::App::parse wants them
+  return words;
+}
+
+int run_checked(int argc, char** argv, const ToolInfo& info,
+                const std::function<void(CLI::App&)>& bind,
+                const std::function<int(const Invocation&)>& run) {
+  CLI::App app(info.summary, info.name);
+  app.set_help_flag();
+  app.option_defaults()->always_capture_default();
+  app.formatter(help_formatter());
+  app.footer(footer(info));
+  bind(app);
+
+  Invocation call;
+  not_recipe(app.add_flag("-q,--quiet", call.quiet, "Only results, warnings and errors"));
+  not_recipe(app.add_flag("-v,--verbose", call.verbose, "Tell more"));
+  const auto origins = add_sources(app);
+  not_recipe(app.set_version_flag("--version", [&] { return version_text(info); }));
+  app.get_option("--version")->description("Print the version and stop");
+  not_recipe(app.set_help_flag("-h,--help", "Print this and stop"));
+
+  try {
+    app.parse(arguments(argc, argv));
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return 0;
+  } catch (const CLI::CallForVersion&) {
+    fmt::print("{}", version_text(info));
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return report(info,
+                  fmt::format("{}; see {} --help", usage_message(app, error, *origins), info.name),
+                  exit_usage);
+  }
+  start_log(info.name, call.quiet ? -1 : call.verbose);
+  call.tool = info.name;
+  call.command_line = command_line(info, argc, argv);
+  call.config = effective_config(app, false);
+  call.recipe = effective_config(app, true);
+  return run(call);
+}
+
+}  // namespace
+
+int run_tool(int argc, char** argv, const ToolInfo& info,
+             const std::function<void(CLI::App&)>& bind,
+             const std::function<int(const Invocation&)>& run) {
+  std::setlocale(LC_ALL, "C");
+  std::locale::global(std::locale::classic());
+  signal(SIGPIPE, SIG_IGN);  // a write to a closed pipe is EPIPE, which we take quietly
+  start_log(info.name, 0);
+  int code = exit_failed;
+  try {
+    code = run_checked(argc, argv, info, bind, run);
+  } catch (const Error& error) {
+    code = report(info, error.what(), exit_code(error.kind()));
+  } catch (const std::bad_alloc&) {
+    code = report(info, "out of memory", exit_failed);
+  } catch (const std::system_error& error) {  // fmt::print when stdout fails
+    if (reader_gone(error.code().value())) return 0;
+    code = report(info, error.what(), exit_failed);
+  } catch (const std::exception& error) {
+    code = report(info, error.what(), exit_failed);
+  }
+  return finish_stdout(info, code);
+}
+
+}  // namespace rn::cli

@@ -1,0 +1,15 @@
+// "Did you mean": the nearest of the known names.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rn::cli {
+
+// The known name nearest to `word` (insertions, deletions, replacements and swaps of neighbours),
+// or
+// "" when none is near enough to be meant.
+std::string nearest(std::string_view word, const std::vector<std::string>& known);
+
+}  // namespace rn::cli

@@ -1,0 +1,201 @@
+#include "data/batcher.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "base/rng.h"
+#include "data/augment.h"
+
+namespace rn::data {
+
+namespace {
+
+void shuffle(std::vector<std::int64_t>& indices, std::uint64_t seed, std::int64_t epoch) {
+  Rng rng(seed, RngPurpose::order, static_cast<std::uint64_t>(epoch));
+  for (std::size_t i = indices.size(); i > 1; --i) {
+    std::swap(indices[i - 1], indices[rng.below(static_cast<std::uint32_t>(i))]);
+  }
+}
+
+}  // namespace
+
+std::vector<std::int64_t> epoch_order(std::vector<std::int64_t> indices, std::uint64_t seed,
+                                      std::int64_t epoch) {
+  shuffle(indices, seed, epoch);
+  return indices;
+}
+
+struct Batcher::Impl {
+  const Source& source;
+  const BatcherOptions options;
+  const Transform transform;
+  const std::int64_t count, per_epoch;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<Batch> slots;
+  std::vector<Batch*> empty, ready;  // first in, first out; a handful
+  Batch* lent = nullptr;
+  bool stop = false, finished = false;
+  std::exception_ptr error;
+  std::thread thread;
+
+  Impl(const Source& s, BatcherOptions o)
+      : source(s),
+        options(std::move(o)),
+        transform(source.info(), options.normalization, options.augment, options.dtype),
+        count(static_cast<std::int64_t>(options.indices.size())),
+        per_epoch(options.batch > 0 ? (count + options.batch - 1) / options.batch : 0) {
+    require(options.batch > 0 && options.ahead > 0 && options.first_epoch >= 0 &&
+                options.first_batch >= 0,
+            "Batcher: batch {}, ahead {}, from epoch {} batch {}", options.batch, options.ahead,
+            options.first_epoch, options.first_batch);
+    require(count <= (std::int64_t{1} << 32) - 1, "Batcher: {} samples", count);
+    for (const std::int64_t index : options.indices) {
+      require(index >= 0 && index < source.info().count, "Batcher: sample {} of {}", index,
+              source.info().count);
+    }
+    // Those ready, one with the caller, one being filled.
+    slots.resize(static_cast<std::size_t>(options.ahead) + 2);
+    empty.reserve(slots.size());
+    ready.reserve(slots.size());
+    for (Batch& slot : slots) {
+      shape_slot(slot, std::min(options.batch, count));
+      empty.push_back(&slot);
+    }
+  }
+
+  ~Impl() {
+    {
+      const std::lock_guard lock(mutex);
+      stop = true;
+    }
+    changed.notify_all();
+    if (thread.joinable()) thread.join();
+  }
+
+  void shape_slot(Batch& slot, std::int64_t n) const {
+    const Info& info = source.info();
+    slot.images.ensure({n, info.height, info.width, info.channels}, options.dtype, Tag::input);
+    slot.labels.ensure({n}, Dtype::i32, Tag::input);
+    slot.indices.resize(static_cast<std::size_t>(n));
+  }
+
+  void start() {
+    // Signals are for the main thread, which knows how to save and stop: a new thread inherits the
+    // mask, so there is no moment at which one could land here.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+      thread = std::thread([this] { run(); });
+    } catch (...) {
+      pthread_sigmask(SIG_SETMASK, &before, nullptr);
+      throw;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  void run() {
+    try {
+      produce();
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      error = std::current_exception();
+    }
+    {
+      const std::lock_guard lock(mutex);
+      finished = true;
+    }
+    changed.notify_all();
+  }
+
+  void produce() {
+    if (per_epoch == 0) return;
+    std::vector<std::int64_t> order;
+    // A position after the last batch is the start of the next epoch.
+    std::int64_t epoch = options.first_epoch + options.first_batch / per_epoch;
+    std::int64_t number = options.first_batch % per_epoch;
+    std::int64_t ordered = -1;
+    for (;;) {
+      if (options.epochs >= 0 && epoch >= options.first_epoch + options.epochs) return;
+      if (ordered != epoch) {
+        order = options.indices;
+        if (options.shuffle) shuffle(order, options.seed, epoch);
+        ordered = epoch;
+      }
+      Batch* slot = take_empty();
+      if (!slot) return;
+      fill(*slot, order, epoch, number);
+      {
+        const std::lock_guard lock(mutex);
+        ready.push_back(slot);
+      }
+      changed.notify_all();
+      if (++number == per_epoch) {
+        number = 0;
+        ++epoch;
+      }
+    }
+  }
+
+  Batch* take_empty() {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return stop || !empty.empty(); });
+    if (stop) return nullptr;
+    Batch* slot = empty.front();
+    empty.erase(empty.begin());
+    return slot;
+  }
+
+  void fill(Batch& slot, const std::vector<std::int64_t>& order, std::int64_t epoch,
+            std::int64_t number) {
+    const std::int64_t begin = number * options.batch;
+    const std::int64_t n = std::min(options.batch, count - begin);
+    shape_slot(slot, n);
+    slot.epoch = epoch;
+    slot.number = number;
+    auto* labels = slot.labels.data<std::int32_t>();
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::int64_t index = order[static_cast<std::size_t>(begin + i)];
+      slot.indices[static_cast<std::size_t>(i)] = index;
+      const Crop crop = draw_crop(options.augment, options.seed, epoch, index);
+      labels[i] = transform.read(source, index, crop, slot.images, i);
+    }
+  }
+
+  const Batch* next() {
+    std::unique_lock lock(mutex);
+    if (lent) {
+      empty.push_back(std::exchange(lent, nullptr));
+      changed.notify_all();
+    }
+    changed.wait(lock, [&] { return finished || !ready.empty(); });
+    if (ready.empty()) {
+      if (error) std::rethrow_exception(error);
+      return nullptr;
+    }
+    lent = ready.front();
+    ready.erase(ready.begin());
+    return lent;
+  }
+};
+
+Batcher::Batcher(const Source& source, BatcherOptions options)
+    : impl_(std::make_unique<Impl>(source, std::move(options))) {
+  impl_->start();
+}
+
+Batcher::~Batcher() = default;
+
+std::int64_t Batcher::batches_per_epoch() const { return impl_->per_epoch; }
+
+const Batch* Batcher::next() { return impl_->next(); }
+
+}  // namespace rn::data

@@ -1,0 +1,76 @@
+// How inputs are brought to zero mean and unit variance.
+#include <array>
+#include <cmath>
+
+#include "data/source.h"
+
+namespace rn::data {
+
+const char* to_string(NormalizationKind kind) {
+  switch (kind) {
+    case NormalizationKind::channel: return "channel";
+    case NormalizationKind::mean_image: return "mean-image";
+    case NormalizationKind::none: return "none";
+  }
+  return "?";
+}
+
+NormalizationKind parse_normalization(const std::string& text) {
+  for (const auto kind :
+       {NormalizationKind::channel, NormalizationKind::mean_image, NormalizationKind::none}) {
+    if (text == to_string(kind)) return kind;
+  }
+  fail(ErrorKind::usage, "normalisation '{}' is unknown: channel, mean-image or none", text);
+}
+
+Normalization measure_normalization(const Source& source, std::span<const std::int64_t> indices,
+                                    NormalizationKind kind) {
+  const Info& info = source.info();
+  const auto channels = static_cast<std::size_t>(info.channels);
+  const auto area = static_cast<std::size_t>(info.height * info.width);
+  Normalization result;
+  result.mean.assign(channels, 0.0);
+  result.stddev.assign(channels, 1.0);
+  if (kind == NormalizationKind::none) return result;
+  if (indices.empty()) fail(ErrorKind::input, "{}: no samples to measure", info.uri);
+
+  // Sums of bytes and of their squares are integers: exact, in any order.
+  std::vector<std::int64_t> sum(area * channels, 0), square(channels, 0);
+  std::vector<std::uint8_t> image(area * channels);
+  for (const std::int64_t index : indices) {
+    source.read(index, image);
+    for (std::size_t p = 0; p < area; ++p) {
+      for (std::size_t c = 0; c < channels; ++c) {
+        const std::int64_t x = image[p * channels + c];
+        sum[p * channels + c] += x;
+        square[c] += x * x;
+      }
+    }
+  }
+  const auto n = static_cast<double>(indices.size());
+  const double all = n * static_cast<double>(area);
+  if (kind == NormalizationKind::mean_image) {
+    result.mean_image = Tensor({info.height, info.width, info.channels}, Dtype::f32, Tag::input);
+  }
+  for (std::size_t c = 0; c < channels; ++c) {
+    std::int64_t total = 0;
+    double explained = 0;  // the sum of squares that the mean accounts for
+    for (std::size_t p = 0; p < area; ++p) {
+      const auto s = static_cast<double>(sum[p * channels + c]);
+      total += sum[p * channels + c];
+      if (kind == NormalizationKind::mean_image) {
+        result.mean_image.data<float>()[p * channels + c] = static_cast<float>(s / n / 255);
+        explained += s * s / n;
+      }
+    }
+    const auto t = static_cast<double>(total);
+    if (kind == NormalizationKind::channel) explained = t * t / all;
+    const double variance = (static_cast<double>(square[c]) - explained) / all / (255.0 * 255.0);
+    result.mean[c] = t / all / 255;
+    // Below a hundredth of a grey level there is nothing but rounding.
+    result.stddev[c] = variance > 1e-9 ? std::sqrt(variance) : 1.0;
+  }
+  return result;
+}
+
+}  // namespace rn::data

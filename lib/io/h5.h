@@ -1,0 +1,83 @@
+// An HDF5 file in memory. Files are built and read as images (core driver), so that a file and a
+// pipe carry the same bytes, a full disk is our error and libhdf5 never holds a half-written file.
+// One thread at a time may use this room. Only lib/io includes hdf5.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace rn::io {
+
+using Bytes = std::vector<std::byte>;
+
+class H5 {
+ public:
+  // A new, empty file. Time stamps off: the same content is the same bytes.
+  static H5 create();
+  // Reads a whole file, or stdin for "-". Errors (input): missing, empty, truncated, not HDF5; the
+  // message is one line that names the file, what it is instead, and what was `expected`.
+  static H5 open(const std::string& path, std::string_view expected = any_file);
+  static H5 open_image(Bytes image, std::string name, std::string_view expected = any_file);
+  static constexpr std::string_view any_file = "an HDF5 file written by resnet-tools";
+
+  H5(H5&&) noexcept;
+  H5& operator=(H5&&) noexcept;
+  ~H5();
+
+  const std::string& name() const;  // for messages: the path, or "stdin"
+  Bytes image() const;              // flushes; the bytes of the file
+
+  // Objects are addressed by path ("parameters/stem.conv.weight"); groups are made as needed. What
+  // is written must not be there yet (attributes may be replaced). An opened file is read-only.
+  bool has(const std::string& path) const;
+  std::vector<std::string> list(const std::string& group) const;  // names, in byte order
+
+  // Tensors: data sets of the tensor's shape and dtype (f32, f64, u8, i32, i64), little-endian.
+  void write(const std::string& path, const Tensor& tensor);
+  // Errors (input): absent, not numeric, larger than `limit` bytes or than what the file stores.
+  // Sizes are checked before anything is allocated.
+  Tensor read(const std::string& path, Tag tag, std::int64_t limit = std::int64_t{1} << 36) const;
+  Shape shape(const std::string& path) const;  // without reading
+  Dtype dtype(const std::string& path) const;  // without reading; errors: input if not numeric
+
+  // Large data sets by ranges of rows (the first axis), chunked by whole rows: sets of images.
+  void create_rows(const std::string& path, const Shape& shape, Dtype dtype,
+                   std::int64_t rows_per_chunk);
+  void write_rows(const std::string& path, std::int64_t first, const Tensor& rows);
+  void read_rows(const std::string& path, std::int64_t first, const Tensor& rows) const;
+
+  // Columns of tables: 1-D data sets; `units` becomes an attribute when not empty.
+  void write_column(const std::string& path, std::span<const double> values,
+                    std::string_view units = {});
+  void write_column(const std::string& path, std::span<const std::int64_t> values,
+                    std::string_view units = {});
+  void write_column(const std::string& path, std::span<const std::string> values);  // fixed length
+  std::vector<double> read_doubles(const std::string& path) const;
+  std::vector<std::int64_t> read_ints(const std::string& path) const;
+  std::vector<std::string> read_strings(const std::string& path) const;
+
+  // Attributes of the object at `path` ("/" for the root; made as a group if absent).
+  void set(const std::string& path, const std::string& name, std::string_view value);
+  void set(const std::string& path, const std::string& name, std::int64_t value);
+  void set(const std::string& path, const std::string& name, double value);
+  bool has_attribute(const std::string& path, const std::string& name) const;
+  std::string get_string(const std::string& path, const std::string& name) const;
+  std::int64_t get_int(const std::string& path, const std::string& name) const;
+  double get_double(const std::string& path, const std::string& name) const;
+  std::vector<std::string> attributes(const std::string& path) const;  // names, in byte order
+
+  struct Impl;  // lib/io/h5_impl.h
+
+ private:
+  explicit H5(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rn::io

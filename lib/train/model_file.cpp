@@ -1,0 +1,150 @@
+#include "train/model_file.h"
+
+#include <algorithm>
+
+#include "io/schema.h"
+
+namespace rn::train {
+namespace {
+
+namespace schema = io::schema;
+
+constexpr const char* weight_layout = "convolutions OHWI, linear weights [classes, features]";
+
+std::string join(const std::string& group, const std::string& name) { return group + "/" + name; }
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t from = 0; from < text.size();) {
+    const std::size_t end = std::min(text.find('\n', from), text.size());
+    lines.push_back(text.substr(from, end - from));
+    from = end + 1;
+  }
+  return lines;
+}
+
+// "cifar10" for "cifar10:DIR"; built-in data sets keep their whole name.
+std::string without_path(const std::string& uri) {
+  return uri.starts_with("synth:") ? uri : uri.substr(0, uri.find(':'));
+}
+
+// What the caller must have right before anything is written.
+void check_writable(const models::Network& network, const ModelFile& file) {
+  const models::NetworkSpec& spec = network.spec();
+  const auto channels = static_cast<std::size_t>(spec.channels);
+  require(static_cast<std::int64_t>(file.class_names.size()) == spec.classes,
+          "save_model: {} class names for {} classes", file.class_names.size(), spec.classes);
+  require(
+      file.normalization.mean.size() == channels && file.normalization.stddev.size() == channels,
+      "save_model: normalisation of {} channels for {}", file.normalization.mean.size(), channels);
+  for (const CurveColumn& column : curve_columns()) {
+    const std::size_t rows = (file.curves.*column.values).size();
+    require(rows == 0 || rows == file.curves.epoch.size(),
+            "save_model: curve {} has {} rows, epoch has {}", column.name, rows,
+            file.curves.epoch.size());
+  }
+  if (!file.training) return;
+  for (const auto& [slot, tensors] : file.training->slots) {
+    require(!slot.empty() && slot.find('/') == std::string::npos, "save_model: slot '{}'", slot);
+    require(tensors.size() == network.store().parameters().size(),
+            "save_model: slot {} has {} tensors for {} parameters", slot, tensors.size(),
+            network.store().parameters().size());
+    for (const auto& parameter : network.store().parameters()) {
+      const auto found = tensors.find(parameter->name);
+      require(found != tensors.end() && found->second.shape() == parameter->value.shape(),
+              "save_model: slot {} lacks {} or has it in another shape", slot, parameter->name);
+    }
+  }
+}
+
+void write_normalization(io::H5& file, const data::Normalization& normalization) {
+  file.write_column(join(schema::input, "mean"), normalization.mean);
+  file.write_column(join(schema::input, "stddev"), normalization.stddev);
+  if (normalization.mean_image) {
+    file.write(join(schema::input, "mean_image"), normalization.mean_image);
+  }
+}
+
+void write_training(io::H5& file, const ModelFile& model, bool volatile_provenance) {
+  const std::string at = schema::training;
+  file.set(at, "data", volatile_provenance ? model.data_uri : without_path(model.data_uri));
+  file.set(at, "data_digest", model.data_digest);
+  file.set(at, "lanes", std::int64_t{model.lanes});
+  if (!model.training) return;
+  const TrainingState& state = *model.training;
+  file.set(at, "epoch", state.epoch);
+  file.set(at, "step_in_epoch", state.step_in_epoch);
+  file.set(at, "step", state.step);
+  file.set(at, "seed", static_cast<std::int64_t>(state.seed));
+  file.set(at, "batch", state.batch);
+  file.set(at, "complete", std::int64_t{state.complete});
+  file.set(at, "source_images", state.source_images);
+  file.set(at, "val_images", state.val_images);
+  file.set(at, "loss_sum", state.loss_sum);
+  file.set(at, "errors", state.errors);
+  file.set(at, "images", state.images);
+  file.set(at, "log_bytes", state.log_bytes);
+  file.write_column(join(at, "recipe"), lines_of(state.recipe));
+  for (const auto& [slot, tensors] : state.slots) {
+    for (const auto& [name, tensor] : tensors) {
+      file.write(join(join(schema::optimizer, slot), name), tensor);
+    }
+  }
+}
+
+void write_curves(io::H5& file, const Curves& curves) {
+  for (const CurveColumn& column : curve_columns()) {
+    const std::vector<double>& values = curves.*column.values;
+    if (values.empty() && column.values != &Curves::epoch) continue;
+    file.write_column(join(schema::curves, column.name), values, column.units);
+  }
+}
+
+}  // namespace
+
+const std::vector<CurveColumn>& curve_columns() {
+  static const std::vector<CurveColumn> columns = {
+      {"epoch", "", &Curves::epoch},
+      {"lr", "", &Curves::lr},
+      {"train_loss", "nat", &Curves::train_loss},
+      {"train_error", "%", &Curves::train_error},
+      {"val_loss", "nat", &Curves::val_loss},
+      {"val_error", "%", &Curves::val_error},
+      {"test_loss", "nat", &Curves::test_loss},
+      {"test_error", "%", &Curves::test_error},
+      {"images", "", &Curves::images},
+  };
+  return columns;
+}
+
+io::Bytes save_model(const models::Network& network, const ModelFile& model,
+                     bool volatile_provenance) {
+  check_writable(network, model);
+  io::H5 file = io::H5::create();
+  schema::mark(file, schema::Format::model);
+  write_spec(file, network.spec());
+  write_normalization(file, model.normalization);
+  file.write_column(schema::classes, model.class_names);
+  file.set(schema::parameters, "layout", weight_layout);
+  for (const auto& parameter : network.store().parameters()) {
+    file.write(join(schema::parameters, parameter->name), parameter->value);
+  }
+  for (const auto& state : network.store().states()) {
+    file.write(join(schema::state, state->name), state->value);
+  }
+  write_training(file, model, volatile_provenance);
+  write_curves(file, model.curves);
+  io::write(file, model.provenance, volatile_provenance);
+  return file.image();
+}
+
+Dtype parse_precision(const std::string& text) {
+  if (text == "fp32") return Dtype::f32;
+  if (text == "fp64") return Dtype::f64;
+  if (text == "bf16") {
+    fail(ErrorKind::device, "--precision bf16 is not built for this device; use fp32 or fp64");
+  }
+  fail(ErrorKind::usage, "--precision {}: expected fp32, bf16 or fp64", text);
+}
+
+}  // namespace rn::train

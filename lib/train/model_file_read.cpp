@@ -1,0 +1,229 @@
+// Reading model files: the reverse of model_file.cpp.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "io/schema.h"
+#include "train/model_file.h"
+
+namespace rn::train {
+namespace {
+
+namespace schema = io::schema;
+
+std::string join(const std::string& group, const std::string& name) { return group + "/" + name; }
+
+std::string text_of(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+data::Normalization read_normalization(const io::H5& file, const models::NetworkSpec& spec) {
+  data::Normalization normalization;
+  const std::string mean = join(schema::input, "mean"), stddev = join(schema::input, "stddev"),
+                    image = join(schema::input, "mean_image");
+  normalization.mean = file.read_doubles(mean);
+  normalization.stddev = file.read_doubles(stddev);
+  const auto finite = [](double x) { return std::isfinite(x); };
+  const auto good = [&](const std::vector<double>& values) {
+    return static_cast<std::int64_t>(values.size()) == spec.channels &&
+           std::all_of(values.begin(), values.end(), finite);
+  };
+  if (!good(normalization.mean)) {
+    fail(ErrorKind::input, "{}: {} is not {} finite numbers", file.name(), mean, spec.channels);
+  }
+  if (!good(normalization.stddev) ||
+      std::any_of(normalization.stddev.begin(), normalization.stddev.end(),
+                  [](double x) { return x <= 0; })) {
+    fail(ErrorKind::input, "{}: {} is not {} positive numbers", file.name(), stddev, spec.channels);
+  }
+  if (file.has(image)) {
+    const Shape wanted{spec.height, spec.width, spec.channels};
+    if (file.shape(image) != wanted || file.dtype(image) != Dtype::f32) {
+      fail(ErrorKind::input, "{}: {} is {} {}; expected float32 {}", file.name(), image,
+           to_string(file.dtype(image)), to_string(file.shape(image)), to_string(wanted));
+    }
+    normalization.mean_image = file.read(image, Tag::input);
+  }
+  return normalization;
+}
+
+void read_training(const io::H5& file, ModelFile& model) {
+  const std::string at = schema::training;
+  if (file.has_attribute(at, "data")) model.data_uri = file.get_string(at, "data");
+  if (file.has_attribute(at, "data_digest")) {
+    model.data_digest = file.get_string(at, "data_digest");
+  }
+  if (file.has_attribute(at, "lanes")) {
+    const std::int64_t lanes = file.get_int(at, "lanes");
+    if (lanes < 1 || lanes > 4096) {
+      fail(ErrorKind::input, "{}: training/lanes is {}; expected 1 to 4096", file.name(), lanes);
+    }
+    model.lanes = static_cast<int>(lanes);
+  }
+  if (!file.has_attribute(at, "epoch")) return;
+  const auto counter = [&](const char* name) {
+    const std::int64_t value = file.get_int(at, name);
+    if (value < 0) fail(ErrorKind::input, "{}: training/{} is {}", file.name(), name, value);
+    return value;
+  };
+  TrainingState state;
+  state.epoch = counter("epoch");
+  state.step_in_epoch = counter("step_in_epoch");
+  state.step = counter("step");
+  state.seed = static_cast<std::uint64_t>(file.get_int(at, "seed"));
+  state.batch = counter("batch");
+  state.complete = counter("complete") != 0;
+  state.source_images = counter("source_images");
+  state.val_images = counter("val_images");
+  state.loss_sum = file.get_double(at, "loss_sum");
+  state.errors = counter("errors");
+  state.images = counter("images");
+  state.log_bytes = counter("log_bytes");
+  state.recipe = text_of(file.read_strings(join(at, "recipe")));
+  model.training = std::move(state);
+}
+
+Curves read_curves(const io::H5& file) {
+  Curves curves;
+  for (const CurveColumn& column : curve_columns()) {
+    const std::string path = join(schema::curves, column.name);
+    if (!file.has(path)) continue;
+    curves.*column.values = file.read_doubles(path);
+    const std::size_t rows = (curves.*column.values).size();
+    if (rows != curves.epoch.size()) {
+      fail(ErrorKind::input, "{}: the curves are damaged: {} has {} rows, {}/epoch has {}",
+           file.name(), path, rows, schema::curves, curves.epoch.size());
+    }
+  }
+  return curves;
+}
+
+Dtype stored_dtype(const io::H5& file) {
+  const std::vector<std::string> names = file.list(schema::parameters);
+  if (names.empty()) fail(ErrorKind::input, "{}: it holds no parameters", file.name());
+  const std::string path = join(schema::parameters, names.front());
+  const Dtype dtype = file.dtype(path);
+  if (dtype != Dtype::f32 && dtype != Dtype::f64) {
+    fail(ErrorKind::input, "{}: {} is {}; expected float32 or float64", file.name(), path,
+         to_string(dtype));
+  }
+  return dtype;
+}
+
+// A table may ask for more memory than there is: the weights that it needs at least must be there,
+// but for a few, so that a missing tensor is reported by its name.
+void check_size(const io::H5& file, const models::NetworkSpec& spec) {
+  using Wide = unsigned __int128;
+  Wide needed =
+      static_cast<Wide>(spec.stem.out) * spec.channels * spec.stem.kernel * spec.stem.kernel;
+  for (const nn::BlockSpec& b : spec.blocks) {
+    const Wide in = b.in, width = b.width, out = b.out;
+    needed += b.kind == nn::BlockKind::basic ? 9 * in * width + 9 * width * out
+                                             : in * width + 9 * width * width + width * out;
+  }
+  needed += static_cast<Wide>(spec.classes) *
+            (spec.blocks.empty() ? spec.stem.out : spec.blocks.back().out);
+  Wide stored = 0;
+  for (const std::string& name : file.list(schema::parameters)) {
+    stored += element_count(file.shape(join(schema::parameters, name)));
+  }
+  constexpr Wide a_few = 1 << 24;
+  if (needed > stored + a_few) {
+    fail(ErrorKind::input,
+         "{}: the block table needs at least {} parameters, the file holds {}; damaged?",
+         file.name(), static_cast<double>(needed), static_cast<double>(stored));
+  }
+}
+
+struct Wanted {
+  std::string name;
+  Tensor value;  // where it goes
+};
+
+// Reads exactly the tensors named in `wanted` from `group`; names what is missing, left over or
+// does not fit.
+void read_tensors(const io::H5& file, const std::string& group, Dtype stored,
+                  const std::vector<Wanted>& wanted) {
+  const std::vector<std::string> present =
+      file.has(group) ? file.list(group) : std::vector<std::string>{};
+  std::set<std::string> left(present.begin(), present.end());
+  std::vector<std::string> missing;
+  for (const Wanted& tensor : wanted) {
+    if (left.erase(tensor.name) == 0) missing.push_back(tensor.name);
+  }
+  const auto report = [&](const std::string& first, std::size_t count, const char* problem) {
+    fail(ErrorKind::input, "{}: {} {}{}; the file does not fit its block table", file.name(),
+         join(group, first), problem,
+         count > 1 ? fmt::format(" (and {} more)", count - 1) : std::string());
+  };
+  if (!missing.empty()) report(missing.front(), missing.size(), "is missing");
+  if (!left.empty()) report(*left.begin(), left.size(), "belongs to no layer");
+  for (const Wanted& tensor : wanted) {
+    const std::string path = join(group, tensor.name);
+    const Shape shape = file.shape(path);
+    const Dtype dtype = file.dtype(path);
+    if (shape != tensor.value.shape() || dtype != stored) {
+      fail(ErrorKind::input, "{}: {} is {} {}; expected {} {}", file.name(), path, to_string(dtype),
+           to_string(shape), to_string(stored), to_string(tensor.value.shape()));
+    }
+    const Tensor read = file.read(path, tensor.value.tag());
+    tensor.value.copy_from(
+        dtype == tensor.value.dtype() ? read : read.cast(tensor.value.dtype(), read.tag()));
+  }
+}
+
+void read_slots(const io::H5& file, Dtype stored, const models::Network& network,
+                TrainingState& state) {
+  if (!file.has(schema::optimizer)) return;
+  for (const std::string& slot : file.list(schema::optimizer)) {
+    NamedTensors& tensors = state.slots[slot];
+    std::vector<Wanted> wanted;
+    for (const auto& parameter : network.store().parameters()) {
+      const Tensor& value = parameter->value;
+      Tensor tensor(value.shape(), value.dtype(), Tag::optimizer);
+      wanted.push_back({parameter->name, tensor});
+      tensors.emplace(parameter->name, std::move(tensor));
+    }
+    read_tensors(file, join(schema::optimizer, slot), stored, wanted);
+  }
+}
+
+}  // namespace
+
+ModelFile read_model_file(const io::H5& file) {
+  schema::check(file, schema::Format::model);
+  ModelFile model;
+  model.spec = read_spec(file);
+  model.dtype = stored_dtype(file);
+  model.normalization = read_normalization(file, model.spec);
+  model.class_names = file.read_strings(schema::classes);
+  if (static_cast<std::int64_t>(model.class_names.size()) != model.spec.classes) {
+    fail(ErrorKind::input, "{}: {} class names for {} classes", file.name(),
+         model.class_names.size(), model.spec.classes);
+  }
+  read_training(file, model);
+  model.curves = read_curves(file);
+  model.provenance = io::read_provenance(file);
+  return model;
+}
+
+LoadedModel load_model(const io::H5& file, std::optional<Dtype> dtype) {
+  ModelFile model = read_model_file(file);
+  check_size(file, model.spec);
+  models::Network network(model.spec, dtype.value_or(model.dtype));
+  std::vector<Wanted> parameters, states;
+  for (const auto& p : network.store().parameters()) parameters.push_back({p->name, p->value});
+  for (const auto& s : network.store().states()) states.push_back({s->name, s->value});
+  read_tensors(file, schema::parameters, model.dtype, parameters);
+  read_tensors(file, schema::state, model.dtype, states);
+  if (model.training) read_slots(file, model.dtype, network, *model.training);
+  return {std::move(model), std::move(network)};
+}
+
+LoadedModel load_model(const std::string& path, std::optional<Dtype> dtype) {
+  return load_model(io::schema::open(path, schema::Format::model), dtype);
+}
+
+}  // namespace rn::train

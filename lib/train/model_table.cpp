@@ -1,0 +1,232 @@
+// The block table of a model file: one column per field of nn::BlockSpec, and the attributes of
+// stem, head and input.
+#include <algorithm>
+#include <functional>
+#include <limits>
+
+#include "io/schema.h"
+#include "train/model_file.h"
+
+namespace rn::train {
+namespace {
+
+namespace schema = io::schema;
+
+constexpr std::size_t name_limit = 200;
+
+// Names become parts of paths: letters, digits, "_", "-" and dots between them.
+void check_name(const io::H5& file, const std::string& name) {
+  const auto good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  };
+  if (name.empty() || name.size() > name_limit || name.front() == '.' || name.back() == '.' ||
+      !std::all_of(name.begin(), name.end(), good)) {
+    fail(ErrorKind::input,
+         "{}: blocks/name holds a name that no block can have (letters, digits, _ - . and at most "
+         "{} of them)",
+         file.name(), name_limit);
+  }
+}
+
+int narrow(const io::H5& file, const std::string& what, std::int64_t value) {
+  if (value < 0 || value > std::numeric_limits<int>::max()) {
+    fail(ErrorKind::input, "{}: {} is {}, which is out of range", file.name(), what, value);
+  }
+  return static_cast<int>(value);
+}
+
+bool truth(const io::H5& file, const std::string& what, std::int64_t value) {
+  if (value != 0 && value != 1) {
+    fail(ErrorKind::input, "{}: {} is {}; expected 0 or 1", file.name(), what, value);
+  }
+  return value == 1;
+}
+
+// Reads columns of /blocks, all as long as the first.
+class Columns {
+ public:
+  explicit Columns(const io::H5& file) : file_(file) { names = file.read_strings(path("name")); }
+
+  static std::string path(const std::string& column) {
+    return std::string(schema::blocks) + "/" + column;
+  }
+
+  std::vector<std::string> words(const std::string& column) const {
+    return checked(column, file_.read_strings(path(column)));
+  }
+  std::vector<std::int64_t> integers(const std::string& column) const {
+    return checked(column, file_.read_ints(path(column)));
+  }
+  std::vector<double> reals(const std::string& column) const {
+    return checked(column, file_.read_doubles(path(column)));
+  }
+
+  std::vector<std::string> names;
+
+ private:
+  template <class T>
+  std::vector<T> checked(const std::string& column, std::vector<T> values) const {
+    if (values.size() != names.size()) {
+      fail(ErrorKind::input, "{}: the block table is damaged: {} has {} rows, {} has {}",
+           file_.name(), path(column), values.size(), path("name"), names.size());
+    }
+    return values;
+  }
+
+  const io::H5& file_;
+};
+
+// A word of the table, with the file and the block in front of the parser's message.
+template <class T>
+T word(const io::H5& file, const std::string& block, const std::string& text,
+       T (*parse)(const std::string&)) {
+  try {
+    return parse(text);
+  } catch (const Error& error) {
+    fail(ErrorKind::input, "{}: block {}: {}", file.name(), block, error.what());
+  }
+}
+
+void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
+  const Columns table(file);
+  const auto kind = table.words("kind"), order = table.words("order"),
+             preactivation = table.words("preactivation"), shortcut = table.words("shortcut"),
+             pool = table.words("shortcut_pool");
+  const auto in = table.integers("in"), width = table.integers("width"),
+             out = table.integers("out"), stride = table.integers("stride"),
+             stride_at = table.integers("stride_at"), bias = table.integers("conv_bias"),
+             temporal = table.integers("temporal");
+  const auto eps = table.reals("bn_eps"), momentum = table.reals("bn_momentum"),
+             survival = table.reals("survival");
+  blocks.resize(table.names.size());
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    nn::BlockSpec& block = blocks[i];
+    block.name = table.names[i];
+    check_name(file, block.name);
+    const auto field = [&](const char* column) {
+      return fmt::format("{} of block {}", column, block.name);
+    };
+    block.kind = word(file, block.name, kind[i], nn::parse_block_kind);
+    block.in = in[i];
+    block.width = width[i];
+    block.out = out[i];
+    block.stride = narrow(file, field("stride"), stride[i]);
+    block.stride_at = narrow(file, field("stride_at"), stride_at[i]);
+    block.order = word(file, block.name, order[i], nn::parse_order);
+    block.preactivation = word(file, block.name, preactivation[i], nn::parse_preactivation);
+    block.shortcut = word(file, block.name, shortcut[i], nn::parse_shortcut_kind);
+    block.shortcut_pool = word(file, block.name, pool[i], nn::parse_shortcut_pool);
+    block.conv_bias = truth(file, field("conv_bias"), bias[i]);
+    block.bn_eps = eps[i];
+    block.bn_momentum = momentum[i];
+    block.temporal = narrow(file, field("temporal"), temporal[i]);
+    block.survival = survival[i];
+  }
+}
+
+// A column of /blocks, made from the rows.
+template <class T, class F>
+void write_block_column(io::H5& file, const std::vector<nn::BlockSpec>& blocks, const char* column,
+                        F&& value) {
+  std::vector<T> values;
+  values.reserve(blocks.size());
+  for (const nn::BlockSpec& block : blocks) values.push_back(static_cast<T>(value(block)));
+  file.write_column(Columns::path(column), values);
+}
+
+void write_blocks(io::H5& file, const std::vector<nn::BlockSpec>& blocks) {
+  using nn::BlockSpec;
+  const auto text = [&](const char* column, auto&& value) {
+    write_block_column<std::string>(file, blocks, column, value);
+  };
+  const auto integer = [&](const char* column, auto&& value) {
+    write_block_column<std::int64_t>(file, blocks, column, value);
+  };
+  const auto real = [&](const char* column, auto&& value) {
+    write_block_column<double>(file, blocks, column, value);
+  };
+  text("name", [](const BlockSpec& b) { return b.name; });
+  text("kind", [](const BlockSpec& b) { return to_string(b.kind); });
+  integer("in", [](const BlockSpec& b) { return b.in; });
+  integer("width", [](const BlockSpec& b) { return b.width; });
+  integer("out", [](const BlockSpec& b) { return b.out; });
+  integer("stride", [](const BlockSpec& b) { return b.stride; });
+  integer("stride_at", [](const BlockSpec& b) { return b.stride_at; });
+  text("order", [](const BlockSpec& b) { return to_string(b.order); });
+  text("preactivation", [](const BlockSpec& b) { return to_string(b.preactivation); });
+  text("shortcut", [](const BlockSpec& b) { return to_string(b.shortcut); });
+  text("shortcut_pool", [](const BlockSpec& b) { return to_string(b.shortcut_pool); });
+  integer("conv_bias", [](const BlockSpec& b) { return b.conv_bias; });
+  real("bn_eps", [](const BlockSpec& b) { return b.bn_eps; });
+  real("bn_momentum", [](const BlockSpec& b) { return b.bn_momentum; });
+  integer("temporal", [](const BlockSpec& b) { return b.temporal; });
+  real("survival", [](const BlockSpec& b) { return b.survival; });
+}
+
+}  // namespace
+
+void write_spec(io::H5& file, const models::NetworkSpec& spec) {
+  file.set("/", "arch", spec.arch);
+  file.set(schema::input, "height", spec.height);
+  file.set(schema::input, "width", spec.width);
+  file.set(schema::input, "channels", spec.channels);
+
+  const models::StemSpec& stem = spec.stem;
+  file.set(schema::stem, "out", stem.out);
+  file.set(schema::stem, "kernel", std::int64_t{stem.kernel});
+  file.set(schema::stem, "stride", std::int64_t{stem.stride});
+  file.set(schema::stem, "pad", std::int64_t{stem.pad});
+  file.set(schema::stem, "norm_relu", std::int64_t{stem.norm_relu});
+  file.set(schema::stem, "max_pool", std::int64_t{stem.max_pool});
+  file.set(schema::stem, "conv_bias", std::int64_t{stem.conv_bias});
+  file.set(schema::stem, "bn_eps", spec.bn_eps);
+  file.set(schema::stem, "bn_momentum", spec.bn_momentum);
+
+  file.set(schema::head, "norm_relu", std::int64_t{spec.head.norm_relu});
+  file.set(schema::head, "classes", spec.classes);
+
+  write_blocks(file, spec.blocks);
+}
+
+models::NetworkSpec read_spec(const io::H5& file) {
+  models::NetworkSpec spec;
+  spec.arch = file.get_string("/", "arch");
+  if (spec.arch.size() > name_limit || std::any_of(spec.arch.begin(), spec.arch.end(), [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+      })) {
+    fail(ErrorKind::input, "{}: arch is not one line of at most {} characters", file.name(),
+         name_limit);
+  }
+  spec.height = file.get_int(schema::input, "height");
+  spec.width = file.get_int(schema::input, "width");
+  spec.channels = file.get_int(schema::input, "channels");
+
+  const auto small = [&](const char* name) {
+    return narrow(file, fmt::format("{} of the stem", name), file.get_int(schema::stem, name));
+  };
+  const auto flag = [&](const char* part, const char* name) {
+    return truth(file, fmt::format("{} of the {}", name, part), file.get_int(part, name));
+  };
+  spec.stem.out = file.get_int(schema::stem, "out");
+  spec.stem.kernel = small("kernel");
+  spec.stem.stride = small("stride");
+  spec.stem.pad = small("pad");
+  spec.stem.norm_relu = flag(schema::stem, "norm_relu");
+  spec.stem.max_pool = flag(schema::stem, "max_pool");
+  spec.stem.conv_bias = flag(schema::stem, "conv_bias");
+  spec.bn_eps = file.get_double(schema::stem, "bn_eps");
+  spec.bn_momentum = file.get_double(schema::stem, "bn_momentum");
+  spec.head.norm_relu = flag(schema::head, "norm_relu");
+  spec.classes = file.get_int(schema::head, "classes");
+
+  read_blocks(file, spec.blocks);
+  try {
+    models::check(spec);
+  } catch (const Error& error) {
+    fail(ErrorKind::input, "{}: {}", file.name(), error.what());
+  }
+  return spec;
+}
+
+}  // namespace rn::train

@@ -1,0 +1,86 @@
+// What a training run is asked to do, and what it says when it is done.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/progress.h"
+#include "data/batcher.h"
+#include "io/provenance.h"
+#include "models/catalog.h"
+#include "train/model_file.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
+
+namespace rn::train {
+
+enum class EvalOn { test, val, none };
+EvalOn parse_eval_on(const std::string& text);  // errors: usage
+
+struct TrainOptions {
+  // The network; image size and classes are those of the data.
+  std::string arch = "resnet20-cifar";
+  std::string shortcut = {}, shortcut_pool = {};  // empty: the architecture's own
+  int width = 0;
+  Dtype dtype = Dtype::f32;
+  Device device = cpu;
+
+  // The data.
+  std::string data = "synth:shapes";
+  std::int64_t limit_train = -1, limit_test = -1;  // the first N; -1: all
+  std::int64_t val = 0;                            // images set aside for validation
+  data::Augment augment = {};
+  data::NormalizationKind normalize = data::NormalizationKind::channel;
+
+  // The optimisation.
+  std::int64_t batch = 128;
+  Length length = {10, Length::Unit::epochs};
+  ScheduleOptions schedule = {};
+  SgdOptions sgd = {};
+  std::uint64_t seed = 1;
+
+  // Evaluations, at the ends of epochs; the test set also at the very end unless `none`.
+  Length eval_every = {1, Length::Unit::epochs};
+  std::optional<EvalOn> eval_on = {};  // unset: val where there is one, else test
+
+  // Files. An empty path: none.
+  std::string output = {};  // "-": stdout
+  bool force = false, resume = false;
+  std::string checkpoint = {};                  // empty: OUTPUT.ckpt, where the output is a file
+  std::optional<Period> checkpoint_every = {};  // unset: 10 minutes
+  double max_seconds = 0;                       // 0: no limit
+  std::string log = {};
+  Length log_every = {50, Length::Unit::steps};
+  bool save_optimizer = false;
+  bool volatile_provenance = true;
+  io::Provenance provenance = {};
+  std::string recipe = {};  // the options that decide the result, as TOML
+
+  Progress* progress = nullptr;
+  // Polled at every step and batch: the reason to stop ("SIGTERM"), or "" to go on.
+  std::function<std::string()> stop = {};
+};
+
+enum class Ended {
+  complete,
+  stopped,           // saved; the same command goes on
+  complete_already,  // the output was there, from the same recipe
+};
+
+struct Outcome {
+  Ended ended = Ended::complete;
+  std::string message;  // for the reader, one line; empty when complete
+  std::string arch;
+  std::int64_t parameters = 0;
+  double epochs = 0;
+  std::int64_t steps = 0;
+  // Of the last epoch, the last validation and the last test; unset: not measured. Errors in
+  // percent.
+  std::optional<double> train_loss, train_error, val_loss, val_error, test_loss, test_error;
+  double images_per_second = 0;  // of training steps in this process
+  double seconds = 0;            // of this process
+  bool written = false;          // false: the reader of stdout has gone
+};
+
+}  // namespace rn::train

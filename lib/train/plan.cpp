@@ -1,0 +1,159 @@
+#include "train/plan.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "io/json.h"
+#include "train/evaluate.h"
+#include "train/session.h"
+#include "train/step.h"
+#include "train/table.h"
+
+namespace rn::train {
+namespace {
+
+constexpr std::int64_t sample = 32;  // images of the step that is measured
+
+double seconds_of(const std::function<void()>& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// One step and one evaluation of a few images, on the network that prepare() made and that nobody
+// keeps; what a batch needs is taken to grow with its images.
+void measure(Session& s, Plan& plan) {
+  const TrainOptions& o = s.options;
+  std::vector<std::int64_t> few = s.subsets.train;
+  few.resize(std::min(few.size(), static_cast<std::size_t>(std::min(o.batch, sample))));
+  const auto images = static_cast<double>(few.size());
+  const double scale = static_cast<double>(std::min(o.batch, plan.train_images)) / images;
+
+  const data::BatcherOptions batches{.indices = few,
+                                     .batch = static_cast<std::int64_t>(few.size()),
+                                     .augment = o.augment,
+                                     .normalization = s.file.normalization,
+                                     .dtype = o.dtype,
+                                     .ahead = 1};
+  data::Batcher batcher(*s.train, batches);
+  Stepper stepper(*s.network, *s.sgd);
+  const data::Batch* batch = batcher.next();
+  stepper.run(*batch, 0);  // the first one makes primitives and memory
+  plan.step_seconds = scale * seconds_of([&] { stepper.run(*batch, 0); });
+  const Ledger& ledger = Ledger::global();
+  for (int tag = 0; tag < tag_count; ++tag) {
+    const bool grows = static_cast<Tag>(tag) == Tag::activation;
+    const auto bytes = static_cast<double>(ledger.peak(static_cast<Tag>(tag)));
+    plan.memory += static_cast<std::int64_t>(grows ? bytes * scale : bytes);
+  }
+  const double left = static_cast<double>(plan.steps - plan.from_step);
+  plan.seconds = plan.step_seconds * left;
+  if (s.eval_on == EvalOn::none) return;
+  // Forward alone is a third of a step's work, or a little more.
+  const double image_seconds = plan.step_seconds / (scale * images) * 0.4;
+  const double every = static_cast<double>(std::max(o.eval_every.steps(s.per_epoch), s.per_epoch));
+  const bool test_often = s.eval_on == EvalOn::test;
+  plan.seconds += image_seconds * left / every *
+                      static_cast<double>(plan.val_images + (test_often ? plan.test_images : 0)) +
+                  (test_often ? 0 : image_seconds * static_cast<double>(plan.test_images));
+}
+
+std::string bytes_text(std::int64_t bytes) {
+  return bytes < (std::int64_t{1} << 30) ? fmt::format("{} MiB", (bytes >> 20) + 1)
+                                         : fmt::format("{:.1f} GiB", bytes / 1073741824.0);
+}
+
+}  // namespace
+
+Plan make_plan(TrainOptions options) {
+  const bool nowhere = options.output.empty();
+  if (nowhere) options.output = "/dev/null";
+  Session s = prepare(std::move(options));
+  const TrainOptions& o = s.options;
+  Plan plan;
+  plan.arch = s.file.spec.arch;
+  plan.data = o.data;
+  plan.output = nowhere ? "" : o.output;
+  plan.checkpoint = s.checkpoint;
+  plan.log = o.log;
+  plan.blocks = static_cast<std::int64_t>(s.file.spec.blocks.size());
+  plan.train_images = static_cast<std::int64_t>(s.subsets.train.size());
+  plan.val_images = static_cast<std::int64_t>(s.subsets.val.size());
+  plan.test_images = s.test ? s.test->info().count : 0;
+  plan.batch = o.batch;
+  plan.steps_per_epoch = s.per_epoch;
+  plan.steps = s.total;
+  plan.epochs = static_cast<double>(s.total) / static_cast<double>(s.per_epoch);
+  plan.lr_first = s.schedule->lr(0);
+  plan.lr_last = s.schedule->lr(s.total - 1);
+  for (std::int64_t i = 0; i <= 1000; ++i) {
+    plan.lr_highest = std::max(plan.lr_highest, s.schedule->lr((s.total - 1) * i / 1000));
+  }
+  plan.complete_already = s.complete_already;
+  if (s.complete_already) return plan;
+  plan.parameters = s.network->store().parameter_count();
+  plan.from_step = s.resumed ? s.state().step : 0;
+  measure(s, plan);
+  return plan;
+}
+
+std::string Plan::text() const {
+  std::string out;
+  const auto line = [&](const char* what, const std::string& value) {
+    if (!value.empty()) out += fmt::format("{:<12}{}\n", what, value);
+  };
+  line("network", fmt::format("{}, {} parameters, {} blocks", arch, parameters, blocks));
+  line("data", fmt::format("{}: {} images to train, {} to validate, {} to test", data, train_images,
+                           val_images, test_images));
+  line("training", fmt::format("{:.4g} epochs of {} steps of {} images: {} steps", epochs,
+                               steps_per_epoch, batch, steps));
+  if (from_step > 0) line("resuming", fmt::format("from step {}", from_step));
+  line("rate", fmt::format("{:.4g} at first, {:.4g} at most, {:.4g} at last", lr_first, lr_highest,
+                           lr_last));
+  if (complete_already) {
+    line("output", output + ": complete already, nothing to do");
+  } else {
+    line("memory", "about " + bytes_text(memory) + " of tensors");
+    line("time", fmt::format("about {} ({:.3g} s a step, measured on a few images)",
+                             format_seconds(seconds), step_seconds));
+    line("output", output);
+    line("checkpoint", checkpoint);
+    line("log", log);
+  }
+  if (!out.empty()) out.pop_back();
+  return out;
+}
+
+std::string Plan::json() const {
+  return io::Json()
+      .add("arch", arch)
+      .add("parameters", parameters)
+      .add("blocks", blocks)
+      .add("data", data)
+      .add("train_images", train_images)
+      .add("val_images", val_images)
+      .add("test_images", test_images)
+      .add("batch", batch)
+      .add("steps_per_epoch", steps_per_epoch)
+      .add("steps", steps)
+      .add("from_step", from_step)
+      .add("epochs", epochs)
+      .add("memory", memory)
+      .add("step_seconds", step_seconds)
+      .add("seconds", seconds)
+      .add("complete", complete_already)
+      .add("output", output)
+      .str();
+}
+
+std::string arch_table() {
+  std::string out = "name\tparameters\tblocks\twhat\n";
+  for (const models::ArchEntry& entry : models::archs()) {
+    const models::Network network(models::make_arch(entry.name), Dtype::f32);
+    out += fmt::format("{}\t{}\t{}\t{}\n", entry.name, network.store().parameter_count(),
+                       network.block_count(), entry.what);
+  }
+  return out;
+}
+
+}  // namespace rn::train

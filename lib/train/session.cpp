@@ -1,0 +1,195 @@
+#include "train/session.h"
+
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/parallel.h"
+#include "io/file.h"
+#include "io/schema.h"
+#include "train/evaluate.h"
+#include "train/metrics_log.h"
+
+namespace rn::train {
+namespace {
+
+enum class Path { absent, file, other };
+
+Path look_at(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return Path::absent;
+  return S_ISREG(status.st_mode) ? Path::file : Path::other;
+}
+
+void check_options(const TrainOptions& o) {
+  if (o.batch < 1) fail(ErrorKind::usage, "--batch must be at least 1, not {}", o.batch);
+  if (o.limit_train == 0) fail(ErrorKind::usage, "--limit-train 0 leaves nothing to train on");
+  if (o.eval_on == EvalOn::val && o.val == 0) {
+    fail(ErrorKind::usage, "--eval-on val needs a validation split: --val N sets images aside");
+  }
+  if (!o.device.is_cpu()) {
+    fail(ErrorKind::device, "training on {} is not built yet; use --device cpu",
+         to_string(o.device));
+  }
+}
+
+// Everything that will be written can be; nothing is lost that --force does not give up.
+void check_files(const TrainOptions& o, const std::string& checkpoint) {
+  if (o.output.empty()) {
+    fail(ErrorKind::usage, "where does the model go? -o FILE, or -o - for stdout");
+  }
+  if (o.output == checkpoint || o.output == o.log || (!o.log.empty() && o.log == checkpoint)) {
+    fail(ErrorKind::usage, "output, checkpoint and log must be different files: {}", o.output);
+  }
+  if (checkpoint.empty() && (o.resume || o.checkpoint_every || o.max_seconds > 0)) {
+    fail(ErrorKind::usage,
+         "--resume, --checkpoint-every and --max-time need a checkpoint: -o {} has none beside it; "
+         "give --checkpoint PATH",
+         o.output);
+  }
+  // With --resume an existing output may be the finished one: looked at once the data is known.
+  io::check_output(o.output, o.force || o.resume);
+  if (!checkpoint.empty()) {
+    if (look_at(checkpoint) != Path::absent && !o.resume && !o.force) {
+      fail(ErrorKind::usage,
+           "{}: the checkpoint of an unfinished run; --resume goes on with it, --force starts over",
+           checkpoint);
+    }
+    io::check_output(checkpoint, true);
+  }
+  if (!o.log.empty()) check_log(o.log, o.force || o.resume);
+}
+
+void open_data(Session& s) {
+  const TrainOptions& o = s.options;
+  s.train = data::open_source(o.data, data::Split::train, o.limit_train);
+  const data::Info& info = s.train->info();
+  s.subsets = data::split_validation(info.count, o.val, o.seed);
+  if (s.subsets.train.empty()) fail(ErrorKind::input, "{}: no images to train on", o.data);
+  if (o.augment.pad > std::min(info.height, info.width)) {
+    fail(ErrorKind::usage, "--pad {} is more than the images of {} have ({}x{})", o.augment.pad,
+         o.data, info.height, info.width);
+  }
+  if (s.eval_on == EvalOn::none) return;
+  s.test = data::open_source(o.data, data::Split::test, o.limit_test);
+  if (s.test->info().count == 0) fail(ErrorKind::input, "{}: no images to test on", o.data);
+}
+
+void describe_run(Session& s) {
+  const TrainOptions& o = s.options;
+  const data::Info& info = s.train->info();
+  s.file.spec = models::make_arch(o.arch, {.height = info.height,
+                                           .width = info.width,
+                                           .channels = info.channels,
+                                           .classes = info.classes(),
+                                           .shortcut = o.shortcut,
+                                           .shortcut_pool = o.shortcut_pool,
+                                           .base_width = o.width});
+  check_fits(s.file.spec, info);
+  if (s.test) check_fits(s.file.spec, s.test->info());
+  s.file.dtype = o.dtype;
+  s.file.class_names = info.class_names;
+  s.file.data_uri = o.data;
+  s.file.data_digest = info.digest;
+  s.file.lanes = lanes();
+  s.file.provenance = o.provenance;
+  s.file.provenance.seed = o.seed;
+  s.file.provenance.inputs = {{o.data + " train", info.digest}};
+  if (s.test) s.file.provenance.inputs.push_back({o.data + " test", s.test->info().digest});
+  TrainingState state;
+  state.seed = o.seed;
+  state.batch = o.batch;
+  state.source_images = info.count;
+  state.val_images = o.val;
+  state.recipe = o.recipe;
+  s.file.training = std::move(state);
+
+  const auto images = static_cast<std::int64_t>(s.subsets.train.size());
+  s.per_epoch = (images + o.batch - 1) / o.batch;
+  s.total = o.length.steps(s.per_epoch);
+  if (s.total < 1) fail(ErrorKind::usage, "a training of {}", to_string(o.length));
+  s.schedule.emplace(o.schedule, s.total, s.per_epoch);
+}
+
+// With --resume, an output of the same recipe means that all is done.
+bool output_is_complete(Session& s) {
+  const TrainOptions& o = s.options;
+  if (!o.resume || o.output == "-" || look_at(o.output) != Path::file) return false;
+  try {
+    ModelFile found = read_model_file(io::schema::open(o.output, io::schema::Format::model));
+    check_same_run(found, s.file, o.output, false);
+    if (!found.training->complete) {
+      fail(ErrorKind::usage, "{}: holds an unfinished training", o.output);
+    }
+    s.file = std::move(found);
+    return true;
+  } catch (const Error& error) {
+    if (o.force) return false;
+    fail(ErrorKind::usage, "{}; --force replaces it", error.what());
+  }
+}
+
+void read_checkpoint(Session& s) {
+  LoadedModel loaded = load_model(s.checkpoint);
+  check_same_run(loaded.file, s.file, s.checkpoint, true);
+  TrainingState& state = *loaded.file.training;
+  const bool fits = state.step >= 0 && state.step <= s.total && state.step_in_epoch >= 0 &&
+                    state.step_in_epoch <= s.per_epoch && state.epoch >= 0 &&
+                    state.step == state.epoch * s.per_epoch + state.step_in_epoch;
+  if (!fits) {
+    fail(ErrorKind::input, "{}: its position (epoch {}, step {}) is none of this training",
+         s.checkpoint, state.epoch, state.step);
+  }
+  s.network.emplace(std::move(loaded.network));
+  s.file.normalization = loaded.file.normalization;
+  s.file.curves = std::move(loaded.file.curves);
+  s.file.training = std::move(state);
+  s.resumed = true;
+}
+
+}  // namespace
+
+EvalOn parse_eval_on(const std::string& text) {
+  if (text == "test") return EvalOn::test;
+  if (text == "val") return EvalOn::val;
+  if (text == "none") return EvalOn::none;
+  fail(ErrorKind::usage, "'{}' is nothing to evaluate on: test, val or none", text);
+}
+
+std::string checkpoint_path(const TrainOptions& options) {
+  if (!options.checkpoint.empty()) return options.checkpoint;
+  if (options.output.empty() || options.output == "-") return {};
+  return look_at(options.output) == Path::other ? "" : options.output + ".ckpt";
+}
+
+std::int64_t Session::images_before(std::int64_t step) const {
+  const auto images = static_cast<std::int64_t>(subsets.train.size());
+  return step / per_epoch * images + std::min(step % per_epoch * options.batch, images);
+}
+
+Session prepare(TrainOptions options) {
+  Session s;
+  s.options = std::move(options);
+  const TrainOptions& o = s.options;
+  check_options(o);
+  s.checkpoint = checkpoint_path(o);
+  check_files(o, s.checkpoint);
+  s.eval_on = o.eval_on.value_or(o.val > 0 ? EvalOn::val : EvalOn::test);
+  open_data(s);
+  describe_run(s);
+  s.complete_already = output_is_complete(s);
+  if (s.complete_already) return s;
+  if (o.resume && look_at(s.checkpoint) != Path::absent) {
+    read_checkpoint(s);
+  } else {
+    s.network.emplace(s.file.spec, o.dtype, o.device);
+    s.network->initialize(o.seed);
+    s.file.normalization = data::measure_normalization(*s.train, s.subsets.train, o.normalize);
+  }
+  s.network->store().require_gradients();
+  s.sgd.emplace(o.sgd, s.network->store());
+  if (s.resumed) s.sgd->load(s.state().slots);
+  s.state().slots.clear();
+  return s;
+}
+
+}  // namespace rn::train

@@ -1,0 +1,43 @@
+// A training run made ready: files checked, data open, network built or read back, position known.
+#pragma once
+
+#include <memory>
+
+#include "models/network.h"
+#include "train/options.h"
+
+namespace rn::train {
+
+struct Session {
+  TrainOptions options;
+  std::string checkpoint;  // its path; empty: none is kept
+  EvalOn eval_on = EvalOn::test;
+  std::unique_ptr<data::Source> train, test;  // test: null where it is not evaluated
+  data::Subsets subsets;                      // of train
+  std::int64_t per_epoch = 0, total = 0;      // in steps
+  std::optional<Schedule> schedule;
+  std::optional<models::Network> network;
+  std::optional<Sgd> sgd;
+  ModelFile file;  // with file.training
+  bool resumed = false;
+  bool complete_already = false;  // the output is there, from the same recipe: nothing to do
+
+  TrainingState& state() { return *file.training; }
+  const TrainingState& state() const { return *file.training; }
+  std::int64_t images_before(std::int64_t step) const;  // images of steps [0, step)
+};
+
+// Reads data, and the checkpoint where one is to be resumed; writes nothing. Errors: usage
+// (options, existing files, a checkpoint of another recipe), failed (paths that cannot be
+// written), input (data, checkpoint), device.
+Session prepare(TrainOptions options);
+
+// Where a run keeps its checkpoint: --checkpoint, else beside an output that is a file, else "".
+std::string checkpoint_path(const TrainOptions& options);
+
+// A checkpoint or model `name` against what is asked for. Errors (usage): names the first option
+// that differs. Lanes, instruction set and library versions that differ only warn, where `warns`.
+void check_same_run(const ModelFile& found, const ModelFile& asked, const std::string& name,
+                    bool warns);
+
+}  // namespace rn::train

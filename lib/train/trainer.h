@@ -1,0 +1,75 @@
+// The training loop: steps, evaluations, the table, the log, checkpoints, and stopping.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "train/evaluate.h"
+#include "train/metrics_log.h"
+#include "train/session.h"
+#include "train/step.h"
+#include "train/table.h"
+
+namespace rn::train {
+
+class Trainer {
+ public:
+  // `session` must outlive it and stay where it is.
+  explicit Trainer(Session& session);
+
+  // From the session's position to the end, or until asked to stop; then the checkpoint is written.
+  // Errors: numeric, naming step, layer and rate (nothing of the step is taken; the last checkpoint
+  // stays); failed (log or checkpoint cannot be written).
+  Ended run();
+
+  // Writes the model, ends the log, removes the checkpoint. False: the reader of stdout has gone.
+  bool write_output();
+
+  std::string stop_reason() const { return stop_reason_; }
+  double images_per_second() const;
+  double elapsed() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void open_log();
+  bool should_stop();
+  void train_step(const data::Batch& batch, Clock::time_point begin);  // begin: of the wait for it
+  bool finish_epoch();  // evaluates and records; false: stopped on the way
+  bool recorded() const;
+  double position() const;  // in epochs
+  bool evaluation_due() const;
+  std::optional<Evaluation> measure(const data::Source& source, const char* what,
+                                    std::vector<std::int64_t> indices);
+  void record(const Evaluation* val, const Evaluation* test);
+  void show_row();
+  void begin_work(std::int64_t first_image);
+  [[noreturn]] void diverged(const std::string& where, double lr);
+  void log_event(const io::Json& event);
+  void log_start();
+  void save();  // the checkpoint
+  void save_if_due();
+
+  Session& s_;
+  Stepper stepper_;
+  TensorPool eval_pool_;
+  NoProgress no_progress_;
+  Progress& progress_;
+  MetricsLog log_;
+  Table table_;
+  Clock::time_point began_;
+  std::string stop_reason_;
+  std::int64_t saved_step_ = -1;                // of the checkpoint on disk
+  double saved_at_ = 0;                         // seconds since the beginning
+  double step_seconds_ = 0;                     // spent in steps, for the rate, ...
+  std::int64_t step_images_ = 0;                // ... which is of all steps of this process
+  double epoch_seconds_ = 0, log_seconds_ = 0;  // the same since the epoch's start, the last event
+  std::int64_t epoch_images_ = 0, log_images_ = 0;
+  std::int64_t work_before_ = 0;
+};
+
+// All of it: prepare, run, write. `options.output` is written only when training is complete.
+Outcome train(TrainOptions options);
+
+}  // namespace rn::train

@@ -1,0 +1,86 @@
+// Times training steps and evaluation of one network on random images, without data and files:
+//   bench-train [ARCH [BATCH [STEPS [THREADS]]]]
+// prints one JSON object: medians over the steps, in images per second. tests/bench/compare.py runs
+// it beside PyTorch.
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+
+#include "base/parallel.h"
+#include "base/rng.h"
+#include "models/catalog.h"
+#include "models/network.h"
+#include "ops/loss.h"
+#include "ops/optimizer.h"
+
+using namespace rn;
+
+namespace {
+
+double seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+void run(const std::string& arch, std::int64_t batch, int steps) {
+  models::Network network(models::make_arch(arch), Dtype::f32);
+  network.initialize(1);
+  network.store().require_gradients();
+  std::vector<ops::SgdParameter> parameters;
+  for (const auto& p : network.store().parameters()) {
+    const Tensor slot = Tensor::zeros(p->value.shape(), Dtype::f32, Tag::optimizer);
+    parameters.push_back({p->value, p->gradient, slot, 1, 1e-4});
+  }
+  const models::NetworkSpec& spec = network.spec();
+  Tensor images({batch, spec.height, spec.width, spec.channels}, Dtype::f32, Tag::input);
+  Rng rng(1, RngPurpose::test);
+  for (float& x : images.span<float>()) x = static_cast<float>(rng.normal());
+  Tensor labels({batch}, Dtype::i32, Tag::input);
+  for (std::int32_t& label : labels.span<std::int32_t>()) {
+    label = static_cast<std::int32_t>(rng.below(static_cast<std::uint32_t>(spec.classes)));
+  }
+  const Tensor losses({batch}, Dtype::f64, Tag::workspace);
+  const Tensor d_logits({batch, spec.classes}, Dtype::f32, Tag::workspace);
+
+  TensorPool pool;
+  models::Saved saved;
+  const nn::Pass training{pool, cpu_stream(), true, true}, evaluation{pool};
+  std::vector<double> train, eval;
+  for (int step = -1; step < steps; ++step) {  // the first one warms up
+    const double start = seconds();
+    network.store().zero_gradients();
+    const Tensor logits = network.forward(images, training, saved);
+    ops::softmax_cross_entropy({0, 1.0 / static_cast<double>(batch)}, logits, labels, losses,
+                               d_logits);
+    network.backward(d_logits, training, saved);
+    ops::sgd_step({0.1, 0.9, false}, parameters);
+    network.commit(saved);
+    const double trained = seconds();
+    network.forward(images, evaluation, saved);
+    if (step < 0) continue;
+    train.push_back(trained - start);
+    eval.push_back(seconds() - trained);
+  }
+  const double n = static_cast<double>(batch);
+  fmt::print("{{\"arch\": \"{}\", \"batch\": {}, \"threads\": {}, \"train_images_per_second\": {:.1f}, "
+             "\"eval_images_per_second\": {:.1f}, \"peak_bytes\": {}}}\n",
+             arch, batch, threads(), n / median(train), n / median(eval),
+             Ledger::global().peak_total());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    set_threads(argc > 4 ? std::atoi(argv[4]) : 0);
+    run(argc > 1 ? argv[1] : "resnet20-cifar", argc > 2 ? std::atoi(argv[2]) : 128,
+        argc > 3 ? std::atoi(argv[3]) : 10);
+  } catch (const Error& error) {
+    fmt::print(stderr, "bench-train: {}\n", error.what());
+    return exit_code(error.kind());
+  }
+}

@@ -1,0 +1,68 @@
+#!/bin/sh
+# resnet-data from the outside: summaries, files, pipes, exit codes.
+set -eu
+: "${BUILD:?}"
+PATH=$BUILD/bin:$PATH
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+bad=0
+complain() {
+  echo "$*"
+  bad=1
+}
+expect() { # expect CODE WORDS COMMAND...: exits with CODE, says WORDS in one line on stderr
+  want=$1 words=$2
+  shift 2
+  code=0
+  "$@" >out 2>err </dev/null || code=$?
+  [ "$code" = "$want" ] || complain "$*: exit $code instead of $want: $(cat err)"
+  if [ "$want" != 0 ]; then
+    grep -qF -e "$words" err || complain "$*: does not say '$words': $(cat err)"
+    [ "$(wc -l <err)" = 1 ] || complain "$*: more than one line: $(cat err)"
+    [ ! -s out ] || complain "$*: wrote to stdout"
+  fi
+}
+small="synth:shapes --limit-train 300 --limit-test 100"
+
+expect 0 "" resnet-data $small
+[ "$(wc -l <out)" = 3 ] || complain "a summary of two splits is not three lines: $(cat out)"
+grep -q '^train  300 images' out || complain "no line for train: $(cat out)"
+expect 0 "" resnet-data $small --json
+grep -q '^{"uri":"synth:shapes".*"train":{"count":300,.*}$' out || complain "odd JSON: $(cat out)"
+[ "$(wc -l <out)" = 1 ] || complain "JSON in more than one line"
+
+# The same bytes at any number of threads, into a file and through a pipe.
+expect 0 "" resnet-data $small --no-provenance --threads 1 -o a.h5
+[ ! -s out ] || complain "-o alone printed something: $(cat out)"
+expect 0 "" resnet-data $small --no-provenance --threads 3 -o b.h5
+cmp a.h5 b.h5 || complain "bytes depend on --threads"
+resnet-data $small --no-provenance -o - | cmp - a.h5 || complain "a pipe carries other bytes"
+expect 0 "" resnet-data h5:a.h5 --json
+sed 's/.*"train"//; s/"sha256":"[0-9a-f]*"//g' out >from_file
+resnet-data $small --json | sed 's/.*"train"//; s/"sha256":"[0-9a-f]*"//g' | cmp - from_file ||
+  complain "the summary of the copy differs"
+
+expect 2 "exists already" resnet-data $small -o a.h5
+expect 0 "" resnet-data $small -o a.h5 --force
+expect 0 "" resnet-data $small -o c.h5 --dry-run
+[ ! -e c.h5 ] || complain "--dry-run wrote"
+grep -q 'would write about 2 MB to c.h5' err || complain "--dry-run says: $(cat err)"
+expect 2 "would both write to stdout" resnet-data $small -o - --json
+expect 2 "there is no directory" resnet-data $small -o none/x.h5
+expect 2 "known are cifar10:DIR" resnet-data shapes
+expect 2 "" resnet-data
+expect 2 "limit-train" resnet-data synth:shapes --limit-train 0
+expect 3 "no such directory" resnet-data cifar10:none
+expect 3 "cannot open" resnet-data h5:none.h5
+head -c 5000 a.h5 >cut.h5
+expect 3 "truncated" resnet-data h5:cut.h5
+: >empty.h5
+expect 3 "is empty" resnet-data h5:empty.h5
+echo "some text" >text.h5
+expect 3 "starts with text" resnet-data h5:text.h5
+[ ! -e /dev/full ] || expect 1 "No space left" resnet-data $small -o /dev/full
+code=0
+resnet-data $small -o - 2>err | head -c 10 >/dev/null || code=$?
+[ ! -s err ] || complain "a closed pipe is not quiet: $(cat err)"
+exit $bad

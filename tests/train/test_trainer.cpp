@@ -1,0 +1,201 @@
+// The loop: where it stops does not show, whatever threads it runs on, and nothing is lost.
+#include "base/parallel.h"
+#include "io/schema.h"
+#include "train/run.h"
+
+using namespace rn;
+using namespace rn::train;
+using test::contains;
+using test::error_of;
+using test::slurp;
+using test::stop_at;
+using test::TempDir;
+using test::tiny;
+
+namespace {
+
+bool there(const std::string& path) { return std::filesystem::exists(path); }
+
+ModelFile file_of(const std::string& path) {
+  return read_model_file(io::schema::open(path, io::schema::Format::model));
+}
+
+// The log without what depends on the clock.
+std::vector<std::string> events(const std::string& path) {
+  std::vector<std::string> lines;
+  std::ifstream in(path);
+  for (std::string line; std::getline(in, line);) {
+    if (contains(line, "\"resume\"")) continue;
+    for (const char* key : {"\"time\":", "\"images_per_second\":", "\"elapsed\":"}) {
+      const std::size_t at = line.find(key);
+      if (at != std::string::npos) line.erase(at, line.find_first_of(",}", at) - at);
+    }
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("stopped anywhere and resumed: the same bytes", "[train]") {
+  const TempDir folder;
+  TrainOptions whole = tiny(folder);
+  whole.log = folder / "whole.jsonl";
+  const Outcome done = train::train(whole);
+  REQUIRE(done.ended == Ended::complete);
+  CHECK(done.steps == 10);
+  CHECK(done.epochs == 2);
+  CHECK_FALSE(there(whole.output + ".ckpt"));
+
+  // Every step and every evaluation is polled, so stop at each poll in turn; evaluations of one
+  // batch: 10 steps, 2 validations, 1 test.
+  int stopped = 0;
+  for (int poll = 1;; ++poll) {
+    INFO("stopped at poll " << poll);
+    TrainOptions part = tiny(folder, "part.h5");
+    part.log = folder / "part.jsonl";
+    part.resume = true;
+    part.force = true;
+    part.stop = stop_at(poll);
+    const Outcome outcome = train::train(part);
+    if (outcome.ended == Ended::complete) break;
+    ++stopped;
+    REQUIRE(outcome.ended == Ended::stopped);
+    CHECK(contains(outcome.message, "run the same command again"));
+    CHECK_FALSE(there(part.output));
+    REQUIRE(there(part.output + ".ckpt"));
+    // Lines after the checkpoint's position, as of a run that was killed later.
+    std::ofstream(part.log, std::ios::app) << "{\"event\":\"step\",\"step\":99}\n{\"ev";
+    part.stop = nullptr;
+    REQUIRE(train::train(part).ended == Ended::complete);
+    CHECK(slurp(part.output) == slurp(whole.output));
+    CHECK(events(part.log) == events(whole.log));
+    CHECK_FALSE(there(part.output + ".ckpt"));
+    std::filesystem::remove(part.output);
+  }
+  CHECK(stopped >= 13);
+}
+
+TEST_CASE("stopped after every step: the same bytes", "[train]") {
+  const TempDir folder;
+  TrainOptions whole = tiny(folder);
+  whole.length = {7, Length::Unit::steps};  // ends within an epoch
+  whole.save_optimizer = true;
+  train::train(whole);
+  TrainOptions part = whole;
+  part.output = folder / "part.h5";
+  part.resume = true;
+  int runs = 0;
+  for (Ended ended = Ended::stopped; ended == Ended::stopped; ++runs) {
+    REQUIRE(runs < 60);
+    part.stop = stop_at(2 + runs / 6);  // at last long enough for the evaluations
+    ended = train::train(part).ended;
+  }
+  CHECK(runs > 7);
+  CHECK(slurp(part.output) == slurp(whole.output));
+  const ModelFile file = file_of(whole.output);
+  CHECK(file.curves.epoch == std::vector<double>{1, 1.4});
+  CHECK(file.curves.images == std::vector<double>{36, 16});
+}
+
+TEST_CASE("any number of threads: the same bytes", "[train]") {
+  const TempDir folder;
+  std::string first;
+  const int before = threads();
+  for (const int count : {1, 2, 3}) {
+    set_threads(count);
+    TrainOptions o = tiny(folder, fmt::format("m{}.h5", count));
+    train::train(o);
+    if (first.empty()) first = slurp(o.output);
+    CHECK(slurp(o.output) == first);
+  }
+  set_threads(before);
+}
+
+TEST_CASE("what a finished training leaves", "[train]") {
+  const TempDir folder;
+  TrainOptions o = tiny(folder);
+  SECTION("with validation and test") {}
+  SECTION("double precision") { o.dtype = Dtype::f64; }
+  SECTION("pre-activation, mean image, decay on weights") {
+    o.arch = "preresnet8-cifar";
+    o.normalize = data::NormalizationKind::mean_image;
+    o.sgd.decay = Decay::weights;
+  }
+  train::train(o);
+  const LoadedModel model = load_model(o.output);
+  const ModelFile& file = model.file;
+  REQUIRE(file.training);
+  CHECK(file.training->complete);
+  CHECK(file.training->epoch == 2);
+  CHECK(file.training->step == 10);
+  CHECK(file.training->slots.empty());
+  CHECK(file.dtype == o.dtype);
+  CHECK(file.curves.epoch == std::vector<double>{1, 2});
+  CHECK(file.curves.val_error.size() == 2);
+  REQUIRE(file.curves.test_error.size() == 2);  // at the end only: there is a validation split
+  CHECK(std::isnan(file.curves.test_error[0]));
+  const auto test = data::open_source(o.data, data::Split::test, o.limit_test);
+  const Evaluation again = evaluate(model.network, *test, file.normalization);
+  CHECK(again.error() == file.curves.test_error[1]);
+  CHECK(again.loss() == file.curves.test_loss[1]);
+}
+
+TEST_CASE("a loss that is not a number: exit, with the last good checkpoint", "[train]") {
+  const TempDir folder;
+  TrainOptions o = tiny(folder);
+  o.schedule = {.kind = ScheduleKind::steps, .lr = 0.01, .milestones = {{6, Length::Unit::steps}}};
+  o.schedule.gamma = 1e37;  // the seventh step shoots away
+  o.checkpoint_every = parse_period("3i");
+  const std::string what = error_of(ErrorKind::numeric, [&] { train::train(o); });
+  CHECK((contains(what, "step 7 ") || contains(what, "step 8 ")));
+  CHECK(contains(what, "not finite"));
+  CHECK(contains(what, "--lr"));
+  CHECK_FALSE(there(o.output));
+  REQUIRE(there(o.output + ".ckpt"));
+  CHECK(file_of(o.output + ".ckpt").training->step == 6);
+}
+
+TEST_CASE("a checkpoint that cannot be written costs nothing", "[train]") {
+  const TempDir folder;
+  TrainOptions o = tiny(folder);
+  o.checkpoint = folder / "sub/m.ckpt";
+  o.checkpoint_every = parse_period("2i");
+  std::filesystem::create_directory(folder / "sub");
+  // The directory goes away under the run: every later checkpoint fails, and training goes on.
+  o.stop = [&folder, polls = 0]() mutable {
+    if (++polls == 4) std::filesystem::remove_all(folder / "sub");
+    return std::string();
+  };
+  CHECK(train::train(o).ended == Ended::complete);
+  CHECK(there(o.output));
+}
+
+TEST_CASE("a log that fails saves first", "[train]") {
+  const TempDir folder;
+  TrainOptions o = tiny(folder);
+  o.log = "/dev/full";
+  const std::string what = error_of(ErrorKind::failed, [&] { train::train(o); });
+  CHECK(contains(what, "/dev/full"));
+  CHECK(contains(what, o.output + ".ckpt"));
+  CHECK(file_of(o.output + ".ckpt").training->step == 0);
+}
+
+TEST_CASE("without a checkpoint a stop says so", "[train]") {
+  const TempDir folder;
+  TrainOptions o = tiny(folder);
+  o.output = "/dev/null";  // nothing can lie beside it
+  o.stop = stop_at(3);
+  CHECK(contains(error_of(ErrorKind::failed, [&] { train::train(o); }), "--checkpoint"));
+}
+
+TEST_CASE("time is up: saved, and not started again from the beginning", "[train]") {
+  const TempDir folder;
+  TrainOptions o = tiny(folder);
+  o.max_seconds = 1e-9;
+  const Outcome outcome = train::train(o);
+  CHECK(outcome.ended == Ended::stopped);
+  CHECK(contains(outcome.message, "--max-time"));
+  CHECK(contains(outcome.message, "--resume"));
+  CHECK(file_of(o.output + ".ckpt").training->step == 0);
+}

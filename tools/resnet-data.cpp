@@ -1,0 +1,74 @@
+// resnet-data: what is in a data set; brings it into one HDF5 file.
+#include <fmt/format.h>
+
+#include "cli/run_tool.h"
+#include "data/import.h"
+#include "io/file.h"
+
+namespace {
+
+using namespace rn;
+
+struct Options {
+  cli::CommonOptions common;
+  data::ImportOptions import;
+  bool info = false;
+};
+
+std::string kinds_text() {
+  std::vector<std::string> names;
+  for (const auto& [kind, description] : data::source_kinds()) names.push_back(kind);
+  return fmt::format("Data set: {}", fmt::join(names, ", "));
+}
+
+void bind(CLI::App& app, Options& o) {
+  app.add_option("URI", o.import.uri, kinds_text())->type_name("URI")->required();
+  app.add_flag("--info", o.info, "Print a summary; the default without -o");
+  app.add_option("--limit-train", o.import.limits.train, "Keep the first N training images")
+      ->type_name("N")
+      ->default_str("")
+      ->check(cli::whole(1));
+  app.add_option("--limit-test", o.import.limits.test, "Keep the first N test images")
+      ->type_name("N")
+      ->default_str("")
+      ->check(cli::whole(1));
+  cli::add_common(app, o.common,
+                  {cli::Common::output, cli::Common::threads, cli::Common::json,
+                   cli::Common::dry_run, cli::Common::no_provenance});
+}
+
+int run(const Options& o, const cli::Invocation& call) {
+  cli::start(o.common);
+  const bool writes = !o.common.output.empty();
+  const bool prints = o.info || o.common.json || !writes;
+  if (o.common.output == "-" && prints) {
+    fail(ErrorKind::usage, "-o - and {} would both write to stdout", o.info ? "--info" : "--json");
+  }
+  if (writes) io::check_output(o.common.output, o.common.force);
+
+  io::Provenance provenance = io::start_provenance(call.tool, call.command_line);
+  data::ImportOptions options = o.import;
+  options.keep = writes && !o.common.dry_run;
+  data::Imported imported = data::import(options);
+  if (options.keep) {
+    provenance.config = call.recipe;
+    provenance.inputs = data::inputs_of(imported.summary);
+    io::write(imported.file, provenance, !o.common.no_provenance);
+    io::write_file(o.common.output, imported.file.image());
+  } else if (writes) {
+    rn::info("would write about {} MB to {}", data::bytes_of(imported.summary) / 1'000'000 + 1,
+             o.common.output);
+  }
+  if (prints) {
+    fmt::print("{}", o.common.json ? data::to_json(imported.summary).str() + "\n"
+                                   : data::to_text(imported.summary));
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cli::run_tool<Options>(
+      argc, argv, {"resnet-data", "Show a data set, or bring it into one HDF5 file"}, bind, run);
+}

@@ -1,0 +1,87 @@
+// resnet-eval: error, top-5 error, loss, confusion and predictions of a model.
+#include <fmt/format.h>
+
+#include "cli/progress.h"
+#include "cli/run_tool.h"
+#include "train/evaluate_run.h"
+
+namespace {
+
+using namespace rn;
+using cli::Common;
+
+struct Options {
+  cli::CommonOptions common;
+  train::EvaluateRun run;
+  std::string split = "test";
+  std::optional<std::int64_t> limit;
+};
+
+void bind(CLI::App& app, Options& o) {
+  app.add_option("MODEL", o.run.model, "Model file; - is stdin")->type_name("FILE")->required();
+  app.add_option("--data", o.run.data,
+                 "Data set, KIND:WHERE; by default that of the training, if it is built in")
+      ->type_name("URI");
+  app.add_option("--split", o.split,
+                 "train, val (what training set aside, or the data's own) or test")
+      ->type_name("SPLIT")
+      ->check(CLI::IsMember({"train", "val", "test"}));
+  app.add_option("--limit-test", o.limit, "Evaluate the first N images only")
+      ->type_name("INT")
+      ->check(cli::whole(1));
+  app.add_option("--batch", o.run.batch, "Images at a time")
+      ->type_name("INT")
+      ->check(cli::whole(1, 1 << 20));
+  app.add_flag("--per-class", o.run.report.per_class, "Print a table of the classes");
+  app.add_flag("--confusion", o.run.report.confusion, "Print the confusion matrix");
+  cli::add_common(app, o.common,
+                  {Common::device, Common::precision, Common::threads, Common::output, Common::json,
+                   Common::dry_run, Common::no_provenance, Common::progress});
+}
+
+int run(const Options& o, const cli::Invocation& call) {
+  // `auto` may find a GPU, on which evaluation is not built yet.
+  cli::CommonOptions common = o.common;
+  if (common.device == "auto") common.device = "cpu";
+  const Device device = cli::start(common);
+  if (!device.is_cpu()) {
+    fail(ErrorKind::device, "evaluation on {} is not built yet; use --device cpu",
+         to_string(device));
+  }
+  if (o.common.output == "-" && o.common.json) {
+    fail(ErrorKind::usage, "-o - and --json both want stdout");
+  }
+  train::EvaluateRun run = o.run;
+  run.split = data::parse_split(o.split);
+  run.limit = o.limit.value_or(-1);
+  run.dtype = train::parse_precision(o.common.precision);
+  run.output = o.common.output;
+  run.force = o.common.force;
+  run.dry_run = o.common.dry_run;
+  run.volatile_provenance = !o.common.no_provenance;
+  run.provenance = io::start_provenance(call.tool, call.command_line);
+  run.provenance.config = call.recipe;
+  run.provenance.device = to_string(device);
+  const auto progress = cli::make_progress({.mode = o.common.progress, .quiet = call.quiet});
+  run.progress = progress.get();
+
+  const train::EvaluateOutcome outcome = train::run_evaluation(run);
+  if (o.common.json) {
+    fmt::print("{}\n", outcome.json.str());
+  } else if (o.common.output != "-") {
+    fmt::print("{}", outcome.text);
+  }
+  if (outcome.nonfinite > 0) {
+    fail(ErrorKind::numeric, "{}: the outputs for {} images are not finite", run.model,
+         outcome.nonfinite);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cli::run_tool<Options>(
+      argc, argv, {"resnet-eval", "Evaluate a model: error, top-5 error, loss, predictions"}, bind,
+      run);
+}
