@@ -14,14 +14,14 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
 // What the numbers are for; keeps streams of one seed apart. Values are part of the results: never
 // renumber, only append.
 enum class RngPurpose : std::uint32_t {
-  init = 1,       // a = parameter's index in the network
-  order = 2,      // a = epoch: order of the training samples
-  augment = 3,    // a = epoch, b = sample index
-  split = 4,      // validation split
-  synth = 5,      // a = split, b = sample index: built-in data sets
-  depth = 6,      // a = step, b = block: stochastic depth
-  dropout = 7,    // a = step, b = layer
-  study = 8,      // a = trial: lesions, sampled paths
+  init = 1,     // a = parameter's index in the network
+  order = 2,    // a = epoch: order of the training samples
+  augment = 3,  // a = epoch, b = sample index
+  split = 4,    // validation split
+  synth = 5,    // a = split, b = sample index: built-in data sets
+  depth = 6,    // a = step, b = block: stochastic depth
+  dropout = 7,  // a = step, b = layer
+  study = 8,    // a = trial: lesions, sampled paths
   test = 99,
 };
 
@@ -29,11 +29,11 @@ class Rng {
  public:
   Rng(std::uint64_t seed, RngPurpose purpose, std::uint64_t a = 0, std::uint64_t b = 0);
 
-  std::uint32_t bits();               // uniform 32 bits
-  double uniform();                   // [0, 1), 53 random bits
+  std::uint32_t bits();  // uniform 32 bits
+  double uniform();      // [0, 1), 53 random bits
   double uniform(double lo, double hi);
   std::uint32_t below(std::uint32_t n);  // 0 .. n-1, unbiased; n > 0
-  double normal();                    // N(0, 1), Box-Muller
+  double normal();                       // N(0, 1), Box-Muller
   bool coin() { return (bits() & 1u) != 0; }
 
  private:

@@ -74,8 +74,8 @@ Stream& cpu_stream() {
   return stream;
 }
 
-void copy_async(void* to, Device to_device, const void* from, Device from_device,
-                std::size_t bytes, Stream& stream) {
+void copy_async(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes,
+                Stream& stream) {
   if (bytes == 0) return;
   if (to_device.is_cpu() && from_device.is_cpu()) {
     std::memcpy(to, from, bytes);

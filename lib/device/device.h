@@ -24,8 +24,8 @@ std::string to_string(Device device);  // "cpu", "cuda:0"
 // Errors: usage for another word, device when the GPU asked for is absent.
 Device parse_device(const std::string& text);
 
-// What the CPU is: instruction set as the kernels see it ("avx2", "avx512_core", ...) is reported by
-// lib/ops; this is the model name, for provenance.
+// What the CPU is: instruction set as the kernels see it ("avx2", "avx512_core", ...) is reported
+// by lib/ops; this is the model name, for provenance.
 std::string cpu_name();
 
 // An in-order queue of work on one device. On the CPU work is done when the call returns, so
@@ -53,8 +53,8 @@ Stream& cpu_stream();
 
 // Copies between any two devices, in order with the other work of `stream`. The memory must live
 // until the stream is synchronized. CPU to CPU is an ordinary copy.
-void copy_async(void* to, Device to_device, const void* from, Device from_device,
-                std::size_t bytes, Stream& stream);
+void copy_async(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes,
+                Stream& stream);
 
 namespace cuda {
 // Implemented twice: lib/device/cuda and lib/device/nocuda.

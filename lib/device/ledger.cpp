@@ -5,9 +5,9 @@
 namespace rn {
 
 const char* to_string(Tag tag) {
-  static constexpr const char* names[tag_count] = {"parameter",  "gradient",   "optimizer",
-                                                   "state",      "statistics", "activation",
-                                                   "workspace",  "input"};
+  static constexpr const char* names[tag_count] = {"parameter", "gradient",   "optimizer",
+                                                   "state",     "statistics", "activation",
+                                                   "workspace", "input"};
   return names[static_cast<int>(tag)];
 }
 

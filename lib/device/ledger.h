@@ -16,12 +16,12 @@ class Ledger {
  public:
   static Ledger& global();
 
-  std::int64_t live(Tag tag) const;     // bytes now
-  std::int64_t peak(Tag tag) const;     // most bytes since reset_peaks()
+  std::int64_t live(Tag tag) const;  // bytes now
+  std::int64_t peak(Tag tag) const;  // most bytes since reset_peaks()
   std::int64_t live_total() const;
-  std::int64_t peak_total() const;      // most bytes of all tags together at one moment
-  std::int64_t allocations() const;     // buffers ever allocated: constant in the steady state
-  void reset_peaks();                   // peaks := what is live
+  std::int64_t peak_total() const;   // most bytes of all tags together at one moment
+  std::int64_t allocations() const;  // buffers ever allocated: constant in the steady state
+  void reset_peaks();                // peaks := what is live
 
   void add(Tag tag, std::int64_t bytes);
   void remove(Tag tag, std::int64_t bytes) noexcept;

@@ -49,7 +49,8 @@ NetworkSpec cifar(const std::string& name, int depth, bool pre, const ArchOption
                                     ? nn::ShortcutPool::subsample
                                     : nn::parse_shortcut_pool(options.shortcut_pool);
   if (shortcut == nn::ShortcutKind::identity) {
-    fail(ErrorKind::usage, "shortcut 'identity' cannot change the width between stages; use "
+    fail(ErrorKind::usage,
+         "shortcut 'identity' cannot change the width between stages; use "
          "pad_end, pad_both, conv or conv_bn");
   }
   const std::int64_t base = options.base_width > 0 ? options.base_width : 16;
@@ -95,9 +96,11 @@ std::vector<ArchEntry> archs() {
       const int n = (depth - 2) / 6;
       list.push_back({fmt::format("{}{}{}", family.prefix, depth, suffix),
                       family.pre ? fmt::format("pre-activation, 3 x {} basic blocks of 16, 32, 64 "
-                                               "channels (He et al. 2016, fb.resnet.torch)", n)
+                                               "channels (He et al. 2016, fb.resnet.torch)",
+                                               n)
                                  : fmt::format("post-activation, 3 x {} basic blocks of 16, 32, 64 "
-                                               "channels (He et al. 2015)", n)});
+                                               "channels (He et al. 2015)",
+                                               n)});
     }
   }
   return list;

@@ -11,10 +11,10 @@ Network::Network(NetworkSpec spec, Dtype dtype, Device device)
     : spec_(std::move(spec)), store_(dtype, device) {
   check(spec_);
   const StemSpec& stem = spec_.stem;
-  stem_conv_.emplace("stem.conv",
-                     nn::ConvSpec{spec_.channels, stem.out, stem.kernel, stem.stride, stem.pad,
-                                  stem.conv_bias},
-                     store_);
+  stem_conv_.emplace(
+      "stem.conv",
+      nn::ConvSpec{spec_.channels, stem.out, stem.kernel, stem.stride, stem.pad, stem.conv_bias},
+      store_);
   if (stem.norm_relu) {
     stem_norm_.emplace("stem.bn", stem.out, spec_.bn_eps, spec_.bn_momentum, store_);
   }
@@ -26,8 +26,8 @@ Network::Network(NetworkSpec spec, Dtype dtype, Device device)
   }
   linear_weight_ = store_.parameter("head.linear.weight", {spec_.classes, features},
                                     nn::ParameterKind::linear_weight);
-  linear_bias_ = store_.parameter("head.linear.bias", {spec_.classes},
-                                  nn::ParameterKind::linear_bias);
+  linear_bias_ =
+      store_.parameter("head.linear.bias", {spec_.classes}, nn::ParameterKind::linear_bias);
   order_.resize(blocks_.size());
   std::iota(order_.begin(), order_.end(), 0);
 }

@@ -15,17 +15,17 @@ namespace rn::models {
 // Everything one pass keeps: hand the same object to forward and backward. Memory is reused from
 // pass to pass.
 struct Saved {
-  nn::Signal images;             // the input
+  nn::Signal images;  // the input
   Tensor stem_raw;
   ops::Moments stem_moments;
   nn::BatchNorm::Saved stem_norm;
-  Tensor stem_value;             // before the max pool, where there is one
+  Tensor stem_value;                        // before the max pool, where there is one
   std::vector<nn::Residual::Saved> blocks;  // by position in the table
-  nn::Signal last;               // what the head got
+  nn::Signal last;                          // what the head got
   ops::Moments head_moments;
   nn::BatchNorm::Saved head_norm;
   ops::Operand head_operand;
-  Tensor features;               // [N, C] after pooling
+  Tensor features;  // [N, C] after pooling
 
   void release();  // gives the activations back to the pool
 };
@@ -42,7 +42,8 @@ class Network {
   const nn::Store& store() const { return store_; }
   void initialize(std::uint64_t seed) { store_.initialize(seed); }
 
-  // Blocks, by position in the table or by name. Errors (usage): unknown name; lists the valid ones.
+  // Blocks, by position in the table or by name. Errors (usage): unknown name; lists the valid
+  // ones.
   std::int64_t block_count() const { return static_cast<std::int64_t>(blocks_.size()); }
   nn::Residual& block(std::int64_t index) { return blocks_.at(static_cast<std::size_t>(index)); }
   std::int64_t block_index(const std::string& name) const;

@@ -42,8 +42,8 @@ nn::Signal Network::stem_forward(const Tensor& images, const nn::Pass& pass, Sav
   if (spec_.stem.max_pool) {
     saved.stem_value = nn::materialize(out, pass);
     const Shape& s = saved.stem_value.shape();
-    const Tensor pooled = pass.pool.take({s[0], (s[1] - 1) / 2 + 1, (s[2] - 1) / 2 + 1, s[3]},
-                                         images.dtype());
+    const Tensor pooled =
+        pass.pool.take({s[0], (s[1] - 1) / 2 + 1, (s[2] - 1) / 2 + 1, s[3]}, images.dtype());
     ops::pool_forward(stem_pool, saved.stem_value, pooled, pass.stream);
     saved.images.reductions = out.reductions;  // of the stem, for backward
     out = {};
@@ -93,8 +93,10 @@ Tensor Network::forward(const Tensor& images, const nn::Pass& pass, Saved& saved
 
 Tensor Network::backward(const Tensor& d_logits, const nn::Pass& pass, Saved& saved,
                          bool want_images) const {
-  require(saved.features.defined(), "network '{}': backward without a forward pass that kept its "
-          "activations", spec_.arch);
+  require(saved.features.defined(),
+          "network '{}': backward without a forward pass that kept its "
+          "activations",
+          spec_.arch);
   const Tensor d_features = pass.pool.take(saved.features.shape(), saved.features.dtype());
   ops::linear_backward(d_logits, saved.features, linear_weight_->value, d_features,
                        linear_weight_->gradient, linear_bias_->gradient, pass.stream);
@@ -182,8 +184,9 @@ Tensor Network::block_vjp(std::int64_t place, const Tensor& x, const Tensor& v,
   in.value = ops::operand(x);
   nn::Pass keeping{pass.pool, pass.stream, pass.batch_statistics, true};
   const nn::Signal out = block.forward(in, keeping, kept);
-  require(v.shape() == out.value.shape(), "network '{}': the vector of block '{}' must be {}, not {}",
-          spec_.arch, block.spec().name, to_string(out.value.shape()), v.describe());
+  require(v.shape() == out.value.shape(),
+          "network '{}': the vector of block '{}' must be {}, not {}", spec_.arch,
+          block.spec().name, to_string(out.value.shape()), v.describe());
   ops::Gradient d = ops::gradient(v);
   if (!out.value.plain()) {  // through the ReLU after the addition, which both ways share
     const Tensor masked = pass.pool.take(v.shape(), v.dtype());

@@ -8,7 +8,8 @@
 namespace rn::nn {
 namespace {
 
-template <class E, std::size_t N> using Words = std::array<std::pair<E, const char*>, N>;
+template <class E, std::size_t N>
+using Words = std::array<std::pair<E, const char*>, N>;
 
 constexpr Words<BlockKind, 2> block_kinds{
     {{BlockKind::basic, "basic"}, {BlockKind::bottleneck, "bottleneck"}}};
@@ -24,7 +25,8 @@ constexpr Words<ShortcutKind, 5> shortcut_kinds{{{ShortcutKind::identity, "ident
 constexpr Words<ShortcutPool, 2> shortcut_pools{
     {{ShortcutPool::subsample, "subsample"}, {ShortcutPool::average, "average"}}};
 
-template <class E, std::size_t N> const char* word(const Words<E, N>& words, E value) {
+template <class E, std::size_t N>
+const char* word(const Words<E, N>& words, E value) {
   for (const auto& [key, text] : words) {
     if (key == value) return text;
   }

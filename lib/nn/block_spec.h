@@ -16,9 +16,9 @@ enum class Order {
   pre,   // BN-ReLU-conv, nothing after the addition (He et al. 2016)
 };
 enum class Preactivation {  // of the first norm and ReLU of a `pre` block
-  own,     // feeds the branch; the shortcut takes the raw input
-  shared,  // feeds the branch and the shortcut ("both_preact" of fb.resnet.torch)
-  none,    // left out: the input comes activated
+  own,                      // feeds the branch; the shortcut takes the raw input
+  shared,                   // feeds the branch and the shortcut ("both_preact" of fb.resnet.torch)
+  none,                     // left out: the input comes activated
 };
 enum class ShortcutKind {
   identity,

@@ -44,8 +44,8 @@ ops::Reduction BatchNorm::reduction(const Tensor& raw, Saved& saved) const {
   return {raw, saved.mean, saved.sums};
 }
 
-ops::Gradient BatchNorm::backward(const Tensor& g, const Tensor& raw, double gate,
-                                  const Pass& pass, Saved& saved) const {
+ops::Gradient BatchNorm::backward(const Tensor& g, const Tensor& raw, double gate, const Pass& pass,
+                                  Saved& saved) const {
   for (Tensor* vector : {&saved.p, &saved.q, &saved.r}) {
     vector->ensure({channels_}, raw.dtype(), Tag::statistics, raw.device());
   }

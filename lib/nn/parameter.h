@@ -9,14 +9,20 @@
 
 namespace rn::nn {
 
-enum class ParameterKind { conv_weight, conv_bias, norm_scale, norm_shift, linear_weight,
-                           linear_bias };
+enum class ParameterKind {
+  conv_weight,
+  conv_bias,
+  norm_scale,
+  norm_shift,
+  linear_weight,
+  linear_bias
+};
 
 struct Parameter {
   std::string name;
   ParameterKind kind;
   Tensor value;
-  Tensor gradient;  // undefined until Store::require_gradients
+  Tensor gradient;          // undefined until Store::require_gradients
   bool is_weight() const {  // the group that "decay weights only" means
     return kind == ParameterKind::conv_weight || kind == ParameterKind::linear_weight;
   }

@@ -76,8 +76,7 @@ Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const
   return out;
 }
 
-ops::Gradient Residual::backward(const ops::Gradient& d_out, const Pass& pass,
-                                 Saved& saved) const {
+ops::Gradient Residual::backward(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const {
   require(saved.value.defined(), "{}: backward without a forward pass that kept its activations",
           spec_.name);
   return pre() ? backward_pre(d_out, pass, saved) : backward_post(d_out, pass, saved);

@@ -26,12 +26,12 @@ class Residual {
  public:
   struct Saved {
     Signal in;
-    Gates gates;                         // as they were in forward
-    Tensor value;                        // the input's value
-    Tensor activated;                    // pre, shared: ReLU(BN(value))
-    ops::Moments value_moments;          // pre: where the producer did not know them
-    std::vector<Tensor> raw;             // outputs of the convolutions
-    std::vector<ops::Moments> moments;   // of these
+    Gates gates;                        // as they were in forward
+    Tensor value;                       // the input's value
+    Tensor activated;                   // pre, shared: ReLU(BN(value))
+    ops::Moments value_moments;         // pre: where the producer did not know them
+    std::vector<Tensor> raw;            // outputs of the convolutions
+    std::vector<ops::Moments> moments;  // of these
     std::vector<BatchNorm::Saved> norms;
     Tensor shortcut_raw;
     ops::Moments shortcut_moments;
@@ -74,7 +74,8 @@ class Residual {
   // Gradient with respect to `value` through the shortcut, times scale.
   Tensor shortcut_backward(const Tensor& d, double scale, const Tensor& value, const Pass& pass,
                            Saved& saved) const;
-  // From the gradient of the last convolution's output (times alpha: pre) down to that of the first's.
+  // From the gradient of the last convolution's output (times alpha: pre) down to that of the
+  // first's.
   ops::Gradient branch_backward(ops::Gradient g, double alpha, const Pass& pass,
                                 Saved& saved) const;
   ops::Operand inner(std::size_t conv, const Saved& saved) const;  // input of convolution 1, 2, ...

@@ -1,5 +1,5 @@
-// Post-activation: y = ReLU(BN_k(conv_k(... ReLU(BN_1(conv_1(x))))) + shortcut(x)). The addition and
-// the ReLU are not computed here: they are the operand of whoever reads y.
+// Post-activation: y = ReLU(BN_k(conv_k(... ReLU(BN_1(conv_1(x))))) + shortcut(x)). The addition
+// and the ReLU are not computed here: they are the operand of whoever reads y.
 #include "nn/residual.h"
 #include "ops/pointwise.h"
 
@@ -38,8 +38,8 @@ Signal Residual::forward_post(const Signal& in, const Pass& pass, Saved& saved) 
     ops::Affine affine;
     ops::Reduction reduction;
     if (shortcut_norm_) {
-      affine = shortcut_norm_->forward(saved.shortcut_moments, gate.shortcut, pass,
-                                       saved.shortcut_norm);
+      affine =
+          shortcut_norm_->forward(saved.shortcut_moments, gate.shortcut, pass, saved.shortcut_norm);
       reduction = shortcut_norm_->reduction(shortcut, saved.shortcut_norm);
     } else if (gate.shortcut != 1) {
       affine.scale = constant(gate.shortcut, saved);

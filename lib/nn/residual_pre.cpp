@@ -46,8 +46,7 @@ Signal Residual::forward_pre(const Signal& in, const Pass& pass, Saved& saved) c
     if (shortcut_norm_) {
       Signal raw;
       raw.value = ops::operand(shortcut);
-      raw.value.f1 =
-          shortcut_norm_->forward(saved.shortcut_moments, 1, pass, saved.shortcut_norm);
+      raw.value.f1 = shortcut_norm_->forward(saved.shortcut_moments, 1, pass, saved.shortcut_norm);
       shortcut = materialize(raw, pass);
     }
   }
@@ -103,7 +102,8 @@ ops::Gradient Residual::backward_pre(const ops::Gradient& d_out, const Pass& pas
     Tensor incoming = d;
     if (shortcut_norm_) {
       // Nobody above reduced for this norm: its output was added, not handed on.
-      const ops::Reduction sums = shortcut_norm_->reduction(saved.shortcut_raw, saved.shortcut_norm);
+      const ops::Reduction sums =
+          shortcut_norm_->reduction(saved.shortcut_raw, saved.shortcut_norm);
       incoming = pass.pool.take(d.shape(), d.dtype());
       ops::operand_backward(ops::gradient(d), ops::operand(saved.shortcut_raw), incoming,
                             {sums, {}}, pass.stream);

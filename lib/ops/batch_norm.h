@@ -15,9 +15,9 @@ struct BatchNormForward {
   Tensor running_mean, running_var;  // [C]: frozen statistics (when moments is null)
   Tensor gamma, beta;                // [C]
   double eps = 1e-5;
-  double gate = 1;                   // scales the whole output
-  Affine affine;                     // out
-  Tensor mean, inv_std;              // out: [C]
+  double gate = 1;       // scales the whole output
+  Affine affine;         // out
+  Tensor mean, inv_std;  // out: [C]
 };
 void batch_norm_forward(const BatchNormForward& args, Stream& stream = cpu_stream());
 

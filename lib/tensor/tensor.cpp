@@ -75,8 +75,7 @@ Tensor Tensor::slice(std::int64_t begin, std::int64_t end) const {
 }
 
 Tensor Tensor::reshape(Shape shape) const {
-  require(element_count(shape) == size_, "Tensor::reshape: {} to {}", describe(),
-          to_string(shape));
+  require(element_count(shape) == size_, "Tensor::reshape: {} to {}", describe(), to_string(shape));
   Tensor view = *this;
   view.shape_ = std::move(shape);
   return view;

@@ -19,11 +19,16 @@ enum class Dtype { f32, f64, bf16, u8, i32, i64 };
 std::size_t size_of(Dtype dtype);
 const char* to_string(Dtype dtype);  // "float32", "float64", "bfloat16", "uint8", "int32", "int64"
 
-template <class T> inline constexpr Dtype dtype_of = Dtype::f32;
-template <> inline constexpr Dtype dtype_of<double> = Dtype::f64;
-template <> inline constexpr Dtype dtype_of<std::uint8_t> = Dtype::u8;
-template <> inline constexpr Dtype dtype_of<std::int32_t> = Dtype::i32;
-template <> inline constexpr Dtype dtype_of<std::int64_t> = Dtype::i64;
+template <class T>
+inline constexpr Dtype dtype_of = Dtype::f32;
+template <>
+inline constexpr Dtype dtype_of<double> = Dtype::f64;
+template <>
+inline constexpr Dtype dtype_of<std::uint8_t> = Dtype::u8;
+template <>
+inline constexpr Dtype dtype_of<std::int32_t> = Dtype::i32;
+template <>
+inline constexpr Dtype dtype_of<std::int64_t> = Dtype::i64;
 
 using Shape = std::vector<std::int64_t>;
 std::string to_string(const Shape& shape);  // "[128, 32, 32, 16]"
@@ -50,12 +55,14 @@ class Tensor {
   Tag tag() const { return buffer_ ? buffer_->tag() : Tag::workspace; }
 
   // CPU memory as T. Errors: shape if T is not the dtype or the tensor is not on the CPU.
-  template <class T> T* data() const {
+  template <class T>
+  T* data() const {
     require(defined() && dtype_ == dtype_of<T> && device().is_cpu(),
             "Tensor::data: asked for {} of {}", to_string(dtype_of<T>), describe());
     return static_cast<T*>(raw());
   }
-  template <class T> std::span<T> span() const {
+  template <class T>
+  std::span<T> span() const {
     return {data<T>(), static_cast<std::size_t>(size_)};
   }
   void* raw() const;  // whatever the device and dtype
@@ -87,7 +94,8 @@ class Tensor {
 };
 
 // Calls f.template operator()<T>() with the C++ type of a floating dtype (f32, f64).
-template <class F> decltype(auto) with_float(Dtype dtype, const char* who, F&& f) {
+template <class F>
+decltype(auto) with_float(Dtype dtype, const char* who, F&& f) {
   if (dtype == Dtype::f32) return f.template operator()<float>();
   if (dtype == Dtype::f64) return f.template operator()<double>();
   fail(ErrorKind::shape, "{}: {} is not implemented (float32 and float64 are)", who,

@@ -81,6 +81,10 @@ struct Outcome {
   double images_per_second = 0;  // of training steps in this process
   double seconds = 0;            // of this process
   bool written = false;          // false: the reader of stdout has gone
+
+  // For stdout, one line each; `output`: where the model went.
+  std::string text(const std::string& output) const;
+  std::string json(const std::string& output) const;
 };
 
 }  // namespace rn::train

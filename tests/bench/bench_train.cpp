@@ -66,10 +66,10 @@ void run(const std::string& arch, std::int64_t batch, int steps) {
     eval.push_back(seconds() - trained);
   }
   const double n = static_cast<double>(batch);
-  fmt::print("{{\"arch\": \"{}\", \"batch\": {}, \"threads\": {}, \"train_images_per_second\": {:.1f}, "
-             "\"eval_images_per_second\": {:.1f}, \"peak_bytes\": {}}}\n",
-             arch, batch, threads(), n / median(train), n / median(eval),
-             Ledger::global().peak_total());
+  fmt::print(
+      "{{\"arch\": \"{}\", \"batch\": {}, \"threads\": {}, \"train_images_per_second\": {:.1f}, "
+      "\"eval_images_per_second\": {:.1f}, \"peak_bytes\": {}}}\n",
+      arch, batch, threads(), n / median(train), n / median(eval), Ledger::global().peak_total());
 }
 
 }  // namespace

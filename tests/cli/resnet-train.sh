@@ -55,8 +55,9 @@ small -o - -q --no-provenance >pipe.h5
 small -o file.h5 -q --no-provenance >/dev/null
 cmp pipe.h5 file.h5 || fail "-o - and -o FILE differ"
 resnet-train --list-archs >out
-head -n 1 out | grep -q "^name	parameters	blocks	" || fail "--list-archs: $(head -n 1 out)"
-grep -q "^resnet110-cifar	1727962	54	" out || fail "--list-archs: $(cat out)"
+tab=$(printf '\t')
+head -n 1 out | grep -q "^name${tab}parameters${tab}blocks$tab" || fail "--list-archs: $(head -n 1 out)"
+grep -q "^resnet110-cifar${tab}1727962${tab}54$tab" out || fail "--list-archs: $(cat out)"
 small -o - -q | head -c 8 >/dev/null || fail "a closed pipe is no failure"
 
 # Refusals: before anything is trained, and leaving everything as it was.

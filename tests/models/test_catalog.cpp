@@ -1,5 +1,4 @@
 #include "models/catalog.h"
-
 #include "models/network.h"
 #include "support/catch.h"
 
@@ -37,8 +36,8 @@ TEST_CASE("options reach the block table") {
 }
 
 TEST_CASE("names that are no architecture are refused with the known ones") {
-  for (const char* name : {"resnet21-cifar", "resnet-cifar", "resnet20", "", "resnet999999999999-cifar",
-                           "resnet-20-cifar"}) {
+  for (const char* name : {"resnet21-cifar", "resnet-cifar", "resnet20", "",
+                           "resnet999999999999-cifar", "resnet-20-cifar"}) {
     CHECK_THROWS_AS(models::make_arch(name), Error);
   }
   CHECK_THROWS_WITH(models::make_arch("vgg"), Catch::Contains("resnet20-cifar"));

@@ -72,14 +72,13 @@ std::vector<Case> cases() {
       {"post, conv_bn", tiny(Order::post, BlockKind::basic, ShortcutKind::conv_bn, none, own)},
       {"post, conv, bottleneck",
        tiny(Order::post, BlockKind::bottleneck, ShortcutKind::conv, none, own)},
-      {"pre, pad_end, shared", tiny(Order::pre, BlockKind::basic, ShortcutKind::pad_end, none,
-                                    Preactivation::shared)},
+      {"pre, pad_end, shared",
+       tiny(Order::pre, BlockKind::basic, ShortcutKind::pad_end, none, Preactivation::shared)},
       {"pre, conv, own", tiny(Order::pre, BlockKind::basic, ShortcutKind::conv, none, own)},
       {"pre, conv_bn, shared, bottleneck",
-       tiny(Order::pre, BlockKind::bottleneck, ShortcutKind::conv_bn, none,
-            Preactivation::shared)},
-      {"pre, pad_both, none", tiny(Order::pre, BlockKind::basic, ShortcutKind::pad_both, mean,
-                                   Preactivation::none)},
+       tiny(Order::pre, BlockKind::bottleneck, ShortcutKind::conv_bn, none, Preactivation::shared)},
+      {"pre, pad_both, none",
+       tiny(Order::pre, BlockKind::basic, ShortcutKind::pad_both, mean, Preactivation::none)},
   };
 }
 
@@ -216,8 +215,7 @@ TEST_CASE("branch and shortcut products add up to the block's") {
     Tensor x = bench.network.enter(bench.images, pass, bench.saved).clone();
     for (int place = 0; place < 3; ++place) {
       INFO(c.name << ", block " << place);
-      const Tensor y =
-          bench.network.forward(x, place, place + 1, pass, bench.saved).clone();
+      const Tensor y = bench.network.forward(x, place, place + 1, pass, bench.saved).clone();
       const Tensor v = random_tensor(y.shape(), 50 + static_cast<std::uint64_t>(place));
       const auto product = [&](double branch, double shortcut) {
         return bench.network.block_vjp(place, x, v, {branch, shortcut}, pass, bench.saved).clone();

@@ -68,9 +68,9 @@ void zero_async(void* memory, std::size_t bytes, void* handle) {
 
 void copy_async(void* to, bool to_cuda, const void* from, bool from_cuda, std::size_t bytes,
                 void* handle) {
-  const cudaMemcpyKind kind = to_cuda ? (from_cuda ? cudaMemcpyDeviceToDevice
-                                                   : cudaMemcpyHostToDevice)
-                                      : cudaMemcpyDeviceToHost;
+  const cudaMemcpyKind kind = to_cuda
+                                  ? (from_cuda ? cudaMemcpyDeviceToDevice : cudaMemcpyHostToDevice)
+                                  : cudaMemcpyDeviceToHost;
   check(cudaMemcpyAsync(to, from, bytes, kind, static_cast<cudaStream_t>(handle)),
         "cudaMemcpyAsync");
 }

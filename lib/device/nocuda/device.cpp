@@ -1,6 +1,7 @@
 // The CUDA half of lib/device in a build without CUDA: nothing is there, and asking says so.
-#include "base/error.h"
 #include "device/device.h"
+
+#include "base/error.h"
 
 namespace rn::cuda {
 namespace {

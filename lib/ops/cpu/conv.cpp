@@ -18,27 +18,29 @@ constexpr std::int64_t tile_bytes = 128 << 10;  // of the larger of a tile's inp
 
 ConvGeometry geometry_of(const Conv2d& conv, const Shape& x, const Shape& weights) {
   const Shape y = conv_output_shape(conv, x, weights);
-  return {x[1],       x[2],          x[3],          y[1],       y[2],      y[3],
-          weights[1], weights[2],    conv.stride_h, conv.stride_w, conv.pad_h, conv.pad_w};
+  return {x[1],       x[2],       x[3],          y[1],          y[2],       y[3],
+          weights[1], weights[2], conv.stride_h, conv.stride_w, conv.pad_h, conv.pad_w};
 }
 
 int tile_of(const ConvGeometry& g, std::size_t element, std::int64_t images) {
   const std::int64_t bytes =
       std::max(g.input_size(), g.output_size()) * static_cast<std::int64_t>(element);
   const std::int64_t lane = (images + lanes() - 1) / lanes();
-  return static_cast<int>(std::clamp<std::int64_t>(tile_bytes / std::max<std::int64_t>(bytes, 1),
-                                                   1, std::clamp<std::int64_t>(lane, 1, 16)));
+  return static_cast<int>(std::clamp<std::int64_t>(tile_bytes / std::max<std::int64_t>(bytes, 1), 1,
+                                                   std::clamp<std::int64_t>(lane, 1, 16)));
 }
 
 // body(first image, number of images) for the tiles of one lane.
-template <class F> void for_tiles(std::int64_t images, int lane, int tile, F body) {
+template <class F>
+void for_tiles(std::int64_t images, int lane, int tile, F body) {
   const Range range = lane_range(images, lanes(), lane);
   for (std::int64_t n = range.begin; n < range.end; n += tile) {
     body(n, static_cast<int>(std::min<std::int64_t>(tile, range.end - n)));
   }
 }
 
-template <class T> const T* pointer(const Tensor& tensor) {
+template <class T>
+const T* pointer(const Tensor& tensor) {
   return tensor ? tensor.data<T>() : nullptr;
 }
 
@@ -72,7 +74,8 @@ void finish_rows(const ConvForward& args, const T* bias, const T* residual, std:
   }
 }
 
-template <class T> void forward(const Conv2d& conv, const ConvForward& args) {
+template <class T>
+void forward(const Conv2d& conv, const ConvForward& args) {
   const Shape& shape = args.input.shape();
   const ConvGeometry g = geometry_of(conv, shape, args.weights.shape());
   const std::int64_t images = shape[0];
@@ -160,7 +163,8 @@ void merge_weights(const ConvKernel<T>& kernel, const ConvBackward& args, std::i
                     args.d_weights.data<T>());
 }
 
-template <class T> void backward(const Conv2d& conv, const ConvBackward& args) {
+template <class T>
+void backward(const Conv2d& conv, const ConvBackward& args) {
   const Shape& shape = args.input.shape();
   const ConvGeometry g = geometry_of(conv, shape, args.weights.shape());
   const std::int64_t images = shape[0];

@@ -54,7 +54,8 @@ class GemmKernel final : public ConvKernel<double> {
   std::int64_t depth() const { return g_.kh * g_.kw * g_.i; }
 
   // Calls f(column, input) for every run of i channels; input is null where it is padding.
-  template <class Column, class Input, class F> void each(Column* column, Input* x, F f) const {
+  template <class Column, class Input, class F>
+  void each(Column* column, Input* x, F f) const {
     for (std::int64_t p = 0; p < g_.p; ++p) {
       for (std::int64_t q = 0; q < g_.q; ++q) {
         for (std::int64_t kh = 0; kh < g_.kh; ++kh) {

@@ -24,7 +24,8 @@ struct ConvGeometry {
 
 enum class ConvPass { forward, backward_data, backward_weights };
 
-template <class T> class ConvKernel {
+template <class T>
+class ConvKernel {
  public:
   virtual ~ConvKernel() = default;
   // Elements of packed weights (forward, backward_data: an input; backward_weights: a result).

@@ -1,8 +1,8 @@
-// f32 tiles through oneDNN (v2 and v3; the difference is in describe()). Weights are packed into the
-// layout that the primitive of the largest tile prefers; smaller tiles are held to it.
-#include <dnnl.hpp>
+// f32 tiles through oneDNN (v2 and v3; the difference is in describe()). Weights are packed into
+// the layout that the primitive of the largest tile prefers; smaller tiles are held to it.
 #include <omp.h>
 
+#include <dnnl.hpp>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -112,7 +112,8 @@ class OnednnKernel final : public ConvKernel<float> {
     queue.wait();
   }
 
-  template <class Description> static Primitive take(const Description& d, ConvPass pass) {
+  template <class Description>
+  static Primitive take(const Description& d, ConvPass pass) {
     if (pass == ConvPass::forward) {
       return {{}, d.src_desc(), d.weights_desc(), d.dst_desc(), d.scratchpad_desc()};
     }

@@ -12,17 +12,21 @@ inline constexpr int vector_bytes = 32;
 inline constexpr int vector_bytes = 16;
 #endif
 
-template <class T> struct Native;
-template <> struct Native<float> {
+template <class T>
+struct Native;
+template <>
+struct Native<float> {
   typedef float type __attribute__((vector_size(vector_bytes)));
   typedef float memory __attribute__((vector_size(vector_bytes), aligned(4), may_alias));
 };
-template <> struct Native<double> {
+template <>
+struct Native<double> {
   typedef double type __attribute__((vector_size(vector_bytes)));
   typedef double memory __attribute__((vector_size(vector_bytes), aligned(8), may_alias));
 };
 
-template <class T> struct LinePack {
+template <class T>
+struct LinePack {
   static constexpr int width = 64 / static_cast<int>(sizeof(T));
   static constexpr int parts = 64 / vector_bytes;
   static constexpr int part_width = vector_bytes / static_cast<int>(sizeof(T));
@@ -67,7 +71,8 @@ template <class T> struct LinePack {
   }
 };
 
-template <class T> struct SinglePack {
+template <class T>
+struct SinglePack {
   static constexpr int width = 1;
   T v;
   static SinglePack load(const T* p) { return {*p}; }
@@ -83,7 +88,8 @@ template <class T> struct SinglePack {
 };
 
 // Calls f.template operator()<Pack>(c) for every pack of channels [c, c + Pack::width).
-template <class T, class F> void for_packs(long channels, F&& f) {
+template <class T, class F>
+void for_packs(long channels, F&& f) {
   long c = 0;
   for (; c + LinePack<T>::width <= channels; c += LinePack<T>::width) {
     f.template operator()<LinePack<T>>(c);

@@ -5,12 +5,15 @@
 namespace rn::ops::cpu {
 namespace {
 
-template <class P, class T> P load_or(const T* p, long c, T otherwise) {
+template <class P, class T>
+P load_or(const T* p, long c, T otherwise) {
   return p ? P::load(p + c) : P::fill(otherwise);
 }
 
-template <class T> struct OperandAt {
-  template <class P> struct Coefficients {
+template <class T>
+struct OperandAt {
+  template <class P>
+  struct Coefficients {
     P a1, b1, a2;
     // b2 is folded into b1: one shift serves both terms.
     Coefficients(const OperandRows<T>& in, long c)
@@ -36,7 +39,8 @@ void operand_rows_as(const OperandRows<T>& in, std::int64_t rows, std::int64_t c
   });
 }
 
-template <class F> void with_bool(bool value, F&& f) {
+template <class F>
+void with_bool(bool value, F&& f) {
   if (value) {
     f.template operator()<true>();
   } else {
@@ -222,12 +226,12 @@ void merge_moments(const std::vector<LaneMoments>& lanes, std::int64_t channels,
   }
 }
 
-#define RN_INSTANTIATE(T)                                                                        \
-  template void operand_rows<T>(const OperandRows<T>&, std::int64_t, std::int64_t, T*, T*);      \
-  template void gradient_rows<T>(const GradientRows<T>&, std::int64_t, std::int64_t, T*, T*);    \
-  template void mask_rows<T>(const OperandRows<T>&, const T*, const T*, T, std::int64_t,         \
-                             std::int64_t, T*);                                                  \
-  template void moments_rows<T>(const T*, std::int64_t, std::int64_t, LaneMoments&);             \
+#define RN_INSTANTIATE(T)                                                                     \
+  template void operand_rows<T>(const OperandRows<T>&, std::int64_t, std::int64_t, T*, T*);   \
+  template void gradient_rows<T>(const GradientRows<T>&, std::int64_t, std::int64_t, T*, T*); \
+  template void mask_rows<T>(const OperandRows<T>&, const T*, const T*, T, std::int64_t,      \
+                             std::int64_t, T*);                                               \
+  template void moments_rows<T>(const T*, std::int64_t, std::int64_t, LaneMoments&);          \
   template void reduce_rows<T>(const T*, const ReductionRows<T>&, std::int64_t, std::int64_t);
 RN_INSTANTIATE(float)
 RN_INSTANTIATE(double)

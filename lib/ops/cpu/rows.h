@@ -24,7 +24,8 @@ struct LaneMoments {
 };
 
 // Pointers of an Operand at one tile.
-template <class T> struct OperandRows {
+template <class T>
+struct OperandRows {
   const T *x1 = nullptr, *a1 = nullptr, *b1 = nullptr;
   const T *x2 = nullptr, *a2 = nullptr, *b2 = nullptr;
   bool relu = false;
@@ -45,7 +46,8 @@ template <class T> struct OperandRows {
   }
 };
 
-template <class T> struct GradientRows {
+template <class T>
+struct GradientRows {
   const T *g = nullptr, *p = nullptr, *c = nullptr, *q = nullptr, *r = nullptr, *add = nullptr;
   GradientRows() = default;
   explicit GradientRows(const Gradient& in)
@@ -64,7 +66,8 @@ template <class T> struct GradientRows {
   }
 };
 
-template <class T> struct ReductionRows {
+template <class T>
+struct ReductionRows {
   const T* against = nullptr;  // nullptr: only the plain sum
   const T* center = nullptr;
   double* sums = nullptr;  // [2, C] of this lane, added

@@ -8,7 +8,18 @@
 
 namespace rn::ops::cpu {
 
-enum class Slot { input, gradient, output, weights, update, column, partial, vector, onednn, count };
+enum class Slot {
+  input,
+  gradient,
+  output,
+  weights,
+  update,
+  column,
+  partial,
+  vector,
+  onednn,
+  count
+};
 
 // At least `bytes` bytes of this thread; contents undefined; valid until the same thread asks for
 // the same slot again.
@@ -22,7 +33,8 @@ inline void* scratch_bytes(Slot slot, std::size_t bytes) {
   return buffer.data();
 }
 
-template <class T> T* scratch(Slot slot, std::int64_t count) {
+template <class T>
+T* scratch(Slot slot, std::int64_t count) {
   return static_cast<T*>(scratch_bytes(slot, static_cast<std::size_t>(count) * sizeof(T)));
 }
 

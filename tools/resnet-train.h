@@ -1,0 +1,216 @@
+// The options of resnet-train, and what they mean to the library.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/run_tool.h"
+#include "cli/signals.h"
+#include "train/options.h"
+
+namespace rn::tools {
+
+using cli::Common;
+
+struct TrainTool {
+  cli::CommonOptions common;
+  train::TrainOptions train;
+  bool list_archs = false;
+  std::string normalize = "channel", decay = "all", schedule = "cosine", warmup_shape = "linear";
+  std::string epochs = "10e", steps, warmup = "0e", eval_every = "1e", eval_on;
+  std::string checkpoint_every, max_time, log_every = "50i";
+  std::vector<std::string> milestones;
+  std::optional<std::int64_t> limit_train, limit_test;
+};
+
+// Checks a length, and writes it in one way, so that recipes can be compared.
+inline CLI::Validator length(std::optional<train::Length::Unit> bare = {}) {
+  return CLI::Validator(
+      [bare](std::string& text) -> std::string {
+        try {
+          text = to_string(train::parse_length(text, bare));
+          return {};
+        } catch (const Error& error) {
+          return error.what();
+        }
+      },
+      "");
+}
+
+template <class Parse>
+inline CLI::Validator checked(Parse parse) {
+  return CLI::Validator(
+      [parse](std::string& text) -> std::string {
+        try {
+          parse(text);
+          return {};
+        } catch (const Error& error) {
+          return error.what();
+        }
+      },
+      "");
+}
+
+inline void bind_network(CLI::App& app, TrainTool& o) {
+  app.add_option("--arch", o.train.arch, "Architecture; --list-archs shows them")
+      ->type_name("NAME");
+  app.add_option("--shortcut", o.train.shortcut,
+                 "Shortcuts that change the width: pad_end, pad_both, conv or conv_bn")
+      ->type_name("KIND")
+      ->check(CLI::IsMember({"pad_end", "pad_both", "conv", "conv_bn"}));
+  app.add_option("--shortcut-pool", o.train.shortcut_pool,
+                 "How padded shortcuts shrink: subsample or average")
+      ->type_name("KIND")
+      ->check(CLI::IsMember({"subsample", "average"}));
+  app.add_option("--width", o.train.width, "Channels of the first stage; 0: the architecture's own")
+      ->type_name("INT")
+      ->check(cli::whole(0, 4096));
+  cli::not_recipe(app.add_flag("--list-archs", o.list_archs, "List the architectures, and stop"));
+}
+
+inline void bind_data(CLI::App& app, TrainTool& o) {
+  app.add_option("--data", o.train.data, "Data set, KIND:WHERE")->type_name("URI");
+  app.add_option("--limit-train", o.limit_train, "Train on the first N images only")
+      ->type_name("INT")
+      ->check(cli::whole(1));
+  app.add_option("--limit-test", o.limit_test, "Test on the first N images only")
+      ->type_name("INT")
+      ->check(cli::whole(1));
+  app.add_option("--val", o.train.val, "Set N training images aside for validation")
+      ->type_name("INT")
+      ->check(cli::whole(0));
+  app.add_option("--pad", o.train.augment.pad,
+                 "Augment: pad by N zeros on all sides, and crop at random")
+      ->type_name("INT")
+      ->check(cli::whole(0, 4096));
+  app.add_flag("--flip,!--no-flip", o.train.augment.flip,
+               "Augment: mirror half of the images, drawn at random");
+  app.add_option("--normalize", o.normalize, "Input: channel, mean-image or none")
+      ->type_name("KIND")
+      ->check(checked(data::parse_normalization));
+}
+
+inline void bind_optimisation(CLI::App& app, TrainTool& o) {
+  using Unit = train::Length::Unit;
+  app.add_option("--batch", o.train.batch, "Images a step")->type_name("INT")->check(cli::whole(1));
+  app.add_option("--epochs", o.epochs, "How long to train: 20, 20e or 64000i (iterations)")
+      ->type_name("LENGTH")
+      ->transform(length(Unit::epochs));
+  app.add_option("--steps", o.steps, "The same in iterations; stronger than --epochs")
+      ->type_name("LENGTH")
+      ->transform(length(Unit::steps));
+  app.add_option("--lr", o.train.schedule.lr, "Learning rate; the highest of the schedule")
+      ->type_name("FLOAT")
+      ->check(cli::real(0));
+  app.add_option("--schedule", o.schedule, "constant, steps, cosine or linear (to 0)")
+      ->type_name("KIND")
+      ->check(checked(train::parse_schedule));
+  app.add_option("--milestones", o.milestones,
+                 "Schedule steps: where the rate falls, such as 80e,120e or 32000i,48000i")
+      ->type_name("LENGTH")
+      ->delimiter(',')
+      ->transform(length());
+  app.add_option("--gamma", o.train.schedule.gamma, "Schedule steps: its factor there")
+      ->type_name("FLOAT")
+      ->check(cli::real(0, 1));
+  app.add_option("--warmup", o.warmup, "Rise to the rate over this length, such as 2e or 400i")
+      ->type_name("LENGTH")
+      ->transform(length(Unit::epochs));
+  app.add_option("--warmup-from", o.train.schedule.warmup_from, "Factor that the warm-up starts at")
+      ->type_name("FLOAT")
+      ->check(cli::real(0, 1));
+  app.add_option("--warmup-shape", o.warmup_shape, "linear, or constant (and then a jump)")
+      ->type_name("KIND")
+      ->check(checked(train::parse_warmup_shape));
+  app.add_option("--momentum", o.train.sgd.momentum, "Momentum")
+      ->type_name("FLOAT")
+      ->check(cli::real(0, 1));
+  app.add_flag("--nesterov,!--no-nesterov", o.train.sgd.nesterov, "Nesterov's momentum");
+  app.add_option("--weight-decay", o.train.sgd.weight_decay, "Weight decay")
+      ->type_name("FLOAT")
+      ->check(cli::real(0));
+  app.add_option("--decay", o.decay, "What decays: all, or weights (no biases, no norms)")
+      ->type_name("WHAT")
+      ->check(checked(train::parse_decay));
+  app.add_option("--eval-every", o.eval_every, "Evaluate at epoch ends, so often")
+      ->type_name("LENGTH")
+      ->transform(length(Unit::epochs));
+  app.add_option("--eval-on", o.eval_on,
+                 "On what: test, val (test only at the end) or none; val where --val is given")
+      ->type_name("SPLIT")
+      ->check(checked(train::parse_eval_on));
+}
+
+inline void bind_files(CLI::App& app, TrainTool& o) {
+  using cli::not_recipe;
+  not_recipe(app.add_flag("--resume", o.train.resume,
+                          "Go on from the checkpoint if there is one, start otherwise"));
+  not_recipe(app.add_option("--checkpoint", o.train.checkpoint,
+                            "Where the checkpoint is kept (OUTPUT.ckpt)"))
+      ->type_name("FILE");
+  not_recipe(app.add_option("--checkpoint-every", o.checkpoint_every,
+                            "How often: 5e, 1000i or minutes, 10m (the default)"))
+      ->type_name("PERIOD")
+      ->check(checked(train::parse_period));
+  not_recipe(app.add_option("--max-time", o.max_time,
+                            "Save and stop (exit code 75) after 90s, 10m, 2h or H:MM:SS"))
+      ->type_name("TIME")
+      ->check(checked(train::parse_duration));
+  not_recipe(app.add_option("--log", o.train.log, "Write metrics here, one JSON object a line"))
+      ->type_name("FILE");
+  not_recipe(app.add_option("--log-every", o.log_every, "A step event so often"))
+      ->type_name("LENGTH")
+      ->transform(length(train::Length::Unit::steps));
+  not_recipe(app.add_flag("--save-optimizer", o.train.save_optimizer,
+                          "Keep the optimizer's state in the model file"));
+}
+
+inline void bind(CLI::App& app, TrainTool& o) {
+  bind_network(app, o);
+  bind_data(app, o);
+  bind_optimisation(app, o);
+  cli::add_common(app, o.common,
+                  {Common::seed, Common::device, Common::precision, Common::lanes, Common::threads,
+                   Common::output});
+  bind_files(app, o);
+  cli::add_common(app, o.common,
+                  {Common::json, Common::dry_run, Common::no_provenance, Common::progress});
+}
+
+inline train::TrainOptions effective(const TrainTool& o, Device device,
+                                     const cli::Invocation& call) {
+  using namespace train;
+  using Unit = Length::Unit;
+  TrainOptions t = o.train;
+  t.device = device;
+  t.dtype = parse_precision(o.common.precision);
+  t.limit_train = o.limit_train.value_or(-1);
+  t.limit_test = o.limit_test.value_or(-1);
+  t.normalize = data::parse_normalization(o.normalize);
+  t.length = o.steps.empty() ? parse_length(o.epochs) : parse_length(o.steps);
+  t.schedule.kind = parse_schedule(o.schedule);
+  for (const auto& one : o.milestones) t.schedule.milestones.push_back(parse_length(one));
+  t.schedule.warmup = parse_length(o.warmup);
+  t.schedule.warmup_shape = parse_warmup_shape(o.warmup_shape);
+  t.sgd.decay = parse_decay(o.decay);
+  t.eval_every = parse_length(o.eval_every);
+  if (!o.eval_on.empty()) t.eval_on = parse_eval_on(o.eval_on);
+  if (!o.checkpoint_every.empty()) t.checkpoint_every = parse_period(o.checkpoint_every);
+  if (!o.max_time.empty()) t.max_seconds = parse_duration(o.max_time);
+  t.log_every = parse_length(o.log_every, Unit::steps);
+  t.seed = o.common.seed;
+  t.output = o.common.output;
+  t.force = o.common.force;
+  t.volatile_provenance = !o.common.no_provenance;
+  t.recipe = call.recipe;
+  t.provenance = io::start_provenance(call.tool, call.command_line);
+  t.provenance.config = call.recipe;
+  t.provenance.device = to_string(device);
+  t.stop = [] {
+    return cli::stop_requested() ? cli::signal_name(cli::stop_signal()) : std::string();
+  };
+  return t;
+}
+
+}  // namespace rn::tools
