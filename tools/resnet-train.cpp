@@ -1,7 +1,6 @@
 // Trains a residual network from a recipe.
-#include "resnet-train.h"
-
 #include "cli/progress.h"
+#include "options/train.h"
 #include "train/plan.h"
 #include "train/trainer.h"
 
@@ -47,6 +46,6 @@ int run(const TrainTool& o, const cli::Invocation& call) {
 int main(int argc, char** argv) {
   return cli::run_tool<TrainTool>(
       argc, argv,
-      {"resnet-train", "Train a residual network: -o MODEL.h5, from options or a recipe", {}}, bind,
-      run);
+      {"resnet-train", "Train a residual network: -o MODEL.h5, from options or a recipe", {}},
+      tools::bind, run);
 }

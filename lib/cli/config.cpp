@@ -86,7 +86,8 @@ std::string environment_name(const std::string& long_name) {
 
 std::shared_ptr<Origins> add_sources(CLI::App& app) {
   auto origins = std::make_shared<Origins>();
-  auto* config = app.set_config("--config", "", "Read option values from this TOML file");
+  auto* config = app.set_config(
+      "--config", "", "Read option values from this TOML file, or from the recipe of this name");
   config->type_name("FILE");
   not_recipe(config);
   app.config_formatter(std::make_shared<TomlFile>(app, origins));

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <locale>
 #include <new>
 #include <system_error>
@@ -18,6 +19,7 @@
 #include "base/version.h"
 #include "cli/config.h"
 #include "cli/help.h"
+#include "cli/share.h"
 #include "cli/suggest.h"
 #include "cli/terminal.h"
 
@@ -123,18 +125,39 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
   return message;
 }
 
-// RESNET_CONFIG: CLI11 reads the file before it looks at the environment.
+// "he-cifar" stands for the recipe of that name that comes with the tools, unless there is such a
+// file here.
+std::string recipe_path(const std::string& name) {
+  std::error_code error;
+  if (name.find('/') != std::string::npos || std::filesystem::exists(name, error)) return name;
+  for (const char* suffix : {"", ".toml"}) {
+    if (const auto found = find_shared("recipes/" + name + suffix); !found.empty()) return found;
+  }
+  return name;
+}
+
+// What CLI::App::parse takes: the words in reverse. CLI11 reads the file of --config before it
+// looks at the environment, so RESNET_CONFIG becomes an option here.
 std::vector<std::string> arguments(int argc, char** argv) {
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
-  const char* file = std::getenv("RESNET_CONFIG");
+  const std::string option = "--config";
   const auto end = std::find(words.begin(), words.end(), "--");
-  const bool given = std::any_of(words.begin(), end, [](const std::string& word) {
-    return word == "--config" || word.starts_with("--config=");
-  });
-  if (file != nullptr && *file != '\0' && !given) {
-    words.insert(words.begin(), std::string("--config=") + file);
+  bool given = false;
+  for (auto word = words.begin(); word != end; ++word) {
+    if (word->starts_with(option + "=")) {
+      *word = option + "=" + recipe_path(word->substr(option.size() + 1));
+      given = true;
+    } else if (*word == option && word + 1 != end) {
+      ++word;
+      *word = recipe_path(*word);
+      given = true;
+    }
   }
-  std::reverse(words.begin(), words.end());  // as CLI::App::parse wants them
+  const char* file = std::getenv("RESNET_CONFIG");
+  if (file != nullptr && *file != '\0' && !given) {
+    words.insert(words.begin(), option + "=" + recipe_path(file));
+  }
+  std::reverse(words.begin(), words.end());
   return words;
 }
 

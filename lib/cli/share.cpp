@@ -9,12 +9,8 @@ std::string find_shared(const std::string& name) {
   std::error_code error;
   const fs::path tool = fs::read_symlink("/proc/self/exe", error);
   if (error) return {};
-  const fs::path bin = tool.parent_path();
-  for (const char* share : {"../share/resnet-tools", "../../share"}) {
-    const fs::path found = (bin / share / name).lexically_normal();
-    if (fs::is_regular_file(found, error)) return found;
-  }
-  return {};
+  const fs::path found = (tool.parent_path() / "../share/resnet-tools" / name).lexically_normal();
+  return fs::is_regular_file(found, error) ? found.string() : std::string();
 }
 
 }  // namespace rn::cli

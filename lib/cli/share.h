@@ -1,5 +1,5 @@
-// Files that come with the tools (recipes, figure styles), found from where the executable is: in
-// ../share/resnet-tools when installed, in ../../share in the source tree.
+// Files that come with the tools (recipes, figure styles), in ../share/resnet-tools from where the
+// executable is, before and after installation.
 #pragma once
 
 #include <string>

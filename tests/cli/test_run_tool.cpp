@@ -107,6 +107,18 @@ TEST_CASE("an unknown key in a file names file, line, key and the nearest option
   CHECK(run_forked(tool, words({"m", "--config", other})).code == 0);
 }
 
+TEST_CASE("a recipe that comes with the tools is found by its name") {
+  for (const char* name : {"he-cifar", "he-cifar.toml"}) {
+    // This little tool knows none of its keys: the error shows which file was read.
+    const auto outcome = run_forked(tool, words({"m", "--config", name}));
+    CHECK(outcome.code == 2);
+    CHECK_THAT(outcome.err, Catch::Matchers::Contains("share/resnet-tools/recipes/he-cifar.toml:"));
+  }
+  const auto absent = run_forked(tool, words({"m", "--config=no-such-recipe"}));
+  CHECK(absent.code == 2);
+  CHECK_THAT(absent.err, Catch::Matchers::Contains("no-such-recipe"));
+}
+
 TEST_CASE("a wrong value says where it came from") {
   const test::Scratch scratch;
   const auto file = scratch.write("c.toml", "\nseed = \"many\"\n");

@@ -10,8 +10,12 @@ for file in $(find lib tools tests share .ci -name '*.cpp' -o -name '*.h' -o -na
     bad=1
   fi
 done
-if grep -rnE --include='*.cpp' --include='*.h' --include='*.cu' --include='*.sh' "$(printf '\t')| +$" lib tools tests; then
-  echo "tabs or trailing blanks"
+if grep -rnE --include='*.cpp' --include='*.h' --include='*.cu' "$(printf '\t')" lib tools tests; then
+  echo "tabs"
+  bad=1
+fi
+if grep -rnE --include='*.cpp' --include='*.h' --include='*.cu' --include='*.sh' ' +$' lib tools tests; then
+  echo "trailing blanks"
   bad=1
 fi
 exit $bad
