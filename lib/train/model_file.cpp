@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "io/schema.h"
+#include "ops/backend.h"
 
 namespace rn::train {
 namespace {
@@ -136,6 +137,11 @@ io::Bytes save_model(const models::Network& network, const ModelFile& model,
   write_curves(file, model.curves);
   io::write(file, model.provenance, volatile_provenance);
   return file.image();
+}
+
+void add_backend(io::Provenance& provenance) {
+  provenance.instruction_set = ops::instruction_set();
+  for (auto& library : ops::libraries()) provenance.libraries.push_back(std::move(library));
 }
 
 Dtype parse_precision(const std::string& text) {

@@ -97,6 +97,9 @@ ModelFile read_model_file(const io::H5& file);
 void write_spec(io::H5& file, const models::NetworkSpec& spec);
 models::NetworkSpec read_spec(const io::H5& file);  // errors: input; checked with models::check
 
+// Adds what the ops compute with: instruction set, libraries and their versions.
+void add_backend(io::Provenance& provenance);
+
 // --precision: fp32, fp64. Errors: usage (unknown word), device (bf16, not built yet).
 Dtype parse_precision(const std::string& text);
 

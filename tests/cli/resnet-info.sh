@@ -40,6 +40,8 @@ sum=$(resnet-info model.h5 --parameters | awk -F'\t' '$2 == "parameter" {
   s += p } END { print s }')
 grep -q ", $sum parameters," text || fail "parameters add up to $sum: $(cat text)"
 resnet-info model.h5 --provenance | grep -q '^tool	resnet-train$' || fail "--provenance"
+resnet-info model.h5 --provenance | grep -q '^library onednn	[0-9]' || fail "--provenance: libraries"
+resnet-info model.h5 --provenance | grep -q '^instruction_set	[a-z]' || fail "--provenance: instruction set"
 resnet-info model.h5 --json --blocks --parameters --provenance >json
 [ "$(wc -l <json)" = 1 ] || fail "--json is not one line"
 for key in arch parameters training last_epoch blocks tensors provenance; do

@@ -27,10 +27,11 @@ done
 
 # Killed again and again: somewhere after the log has so many lines.
 killed=0
+: >kill.jsonl
 for lines in 1 2 4 5 7 8 10 11 13 14 16; do
   resnet-train -q -o kill.h5 --log kill.jsonl --resume --checkpoint-every 2i >/dev/null 2>err &
   pid=$!
-  while kill -0 $pid 2>/dev/null && [ "$(wc -l <kill.jsonl 2>/dev/null || echo 0)" -lt $lines ]; do
+  while kill -0 $pid 2>/dev/null && [ "$(wc -l <kill.jsonl)" -lt $lines ]; do
     :
   done
   sleep 0.0$((lines * 7 % 10))
