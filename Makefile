@@ -53,7 +53,8 @@ deps: ## install the Debian packages that are missing (through apt-get)
 
 .PHONY: demo
 demo: deps ## train, evaluate and draw a small network on built-in data; about 5 minutes
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory configure
+	@cmake --build $(BUILD) --parallel $(JOBS) --target tools
 	@sh share/demo.sh $(BUILD)
 
 .PHONY: test
