@@ -12,6 +12,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?= $(shell nproc)
 DATA ?= data
+TARGET ?= all
 
 ifeq ($(SANITIZE),1)
 BUILD ?= build-asan
@@ -38,7 +39,7 @@ list: ## print this list
 .DEFAULT_GOAL := build
 .PHONY: build
 build: configure ## build the library, the tools (into build/bin) and the tests
-	@cmake --build $(BUILD) --parallel $(JOBS)
+	@cmake --build $(BUILD) --parallel $(JOBS) --target $(TARGET)
 
 .PHONY: configure
 configure:

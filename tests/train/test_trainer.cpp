@@ -141,6 +141,24 @@ TEST_CASE("what a finished training leaves", "[train]") {
   CHECK(again.loss() == file.curves.test_loss[1]);
 }
 
+TEST_CASE("curves are means over the images of an epoch", "[train]") {
+  const TempDir folder;
+  TrainOptions o = tiny(folder);
+  o.log = folder / "log";
+  o.log_every = {1, Length::Unit::steps};
+  train::train(o);
+  double sum = 0, images = 0;
+  for (const std::string& line : events(o.log)) {
+    const std::size_t at = line.find("\"loss\":");
+    if (at == std::string::npos || !contains(line, "\"epoch\":1,")) continue;
+    const double batch = images < 32 ? 8 : 4;
+    sum += batch * std::stod(line.substr(at + 7));
+    images += batch;
+  }
+  CHECK(images == 36);
+  CHECK(file_of(o.output).curves.train_loss[0] == Approx(sum / images).epsilon(1e-12));
+}
+
 TEST_CASE("a loss that is not a number: exit, with the last good checkpoint", "[train]") {
   const TempDir folder;
   TrainOptions o = tiny(folder);
@@ -169,6 +187,32 @@ TEST_CASE("a checkpoint that cannot be written costs nothing", "[train]") {
   };
   CHECK(train::train(o).ended == Ended::complete);
   CHECK(there(o.output));
+}
+
+TEST_CASE("an output that cannot be written in the end is not lost", "[train]") {
+  const TempDir folder;
+  TrainOptions whole = tiny(folder);
+  whole.length = {7, Length::Unit::steps};
+  train::train(whole);
+
+  TrainOptions o = whole;
+  std::filesystem::create_directory(folder / "sub");
+  o.output = folder / "sub/m.h5";
+  o.checkpoint = folder / "m.ckpt";
+  o.resume = true;
+  o.stop = [&folder] {
+    std::filesystem::remove_all(folder / "sub");
+    return std::string();
+  };
+  const std::string what = error_of(ErrorKind::failed, [&] { train::train(o); });
+  CHECK(contains(what, "sub/m.h5"));
+  CHECK(contains(what, "kept in " + o.checkpoint));
+
+  std::filesystem::create_directory(folder / "sub");
+  o.stop = nullptr;
+  CHECK(train::train(o).ended == Ended::complete);
+  CHECK(slurp(o.output) == slurp(whole.output));
+  CHECK_FALSE(there(o.checkpoint));
 }
 
 TEST_CASE("a log that fails saves first", "[train]") {
