@@ -12,7 +12,6 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?= $(shell nproc)
 DATA ?= data
-TARGET ?= all
 
 ifeq ($(SANITIZE),1)
 BUILD ?= build-asan
@@ -39,7 +38,7 @@ list: ## print this list
 .DEFAULT_GOAL := build
 .PHONY: build
 build: configure ## build the library, the tools (into build/bin) and the tests
-	@cmake --build $(BUILD) --parallel $(JOBS) --target $(TARGET)
+	@cmake --build $(BUILD) --parallel $(JOBS)
 
 .PHONY: configure
 configure:

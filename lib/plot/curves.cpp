@@ -128,6 +128,7 @@ std::string curves_script(const std::vector<Curves>& models, const CurvesOptions
   }
   if (!std::isfinite(last)) last = 1;
   script += fmt::format("set xrange [0:{}]\n", last > 1 ? last : 2);
+  if (last <= 10) script += "set xtics 1\n";  // there is no half epoch
 
   const std::size_t count = options.panels.size();
   if (count > 1) script += fmt::format("set multiplot layout {},1\n", count);
