@@ -25,6 +25,7 @@ Transform::Transform(const Info& info, const Normalization& normalization, const
     : height_(info.height),
       width_(info.width),
       channels_(info.channels),
+      reversed_(normalization.reversed),
       bytes_(static_cast<std::size_t>(height_ * width_ * channels_)) {
   const auto channels = static_cast<std::size_t>(channels_);
   const Tensor& mean_image = normalization.mean_image;
@@ -60,9 +61,12 @@ std::int32_t Transform::read(const Source& source, std::int64_t index, Crop crop
     T* out = images.data<T>() + row * static_cast<std::int64_t>(bytes_.size());
     // Inner loops of a length known to the compiler are several times as fast.
     switch (channels_) {
-      case 1: return apply<T, 1>(crop, out);
-      case 3: return apply<T, 3>(crop, out);
-      default: return apply<T, 0>(crop, out);
+      case 1: apply<T, 1>(crop, out); break;
+      case 3: apply<T, 3>(crop, out); break;
+      default: apply<T, 0>(crop, out);
+    }
+    for (std::int64_t p = 0; reversed_ && p < height_ * width_; ++p) {
+      std::reverse(out + p * channels_, out + (p + 1) * channels_);
     }
   });
   return label;

@@ -36,6 +36,7 @@ class Transform {
   std::int64_t height_, width_, channels_;
   Tensor table_;   // dtype [C, 256]
   Tensor offset_;  // dtype [H, W, C], subtracted: a mean image over stddev. Or undefined.
+  bool reversed_ = false;
   mutable std::vector<std::uint8_t> bytes_;
 };
 

@@ -51,11 +51,12 @@ std::vector<std::pair<std::string, std::string>> source_kinds();
 
 // Input normalisation, kept in the model file: y = (x / 255 - mean) / stddev per channel, or with
 // a mean image (bytes' scale / 255) instead of the per-channel mean; stddev is then of what is left
-// after subtracting it. A channel that never changes has stddev 1.
+// after subtracting it. All in the order of the data's channels. A channel that never changes has stddev 1.
 struct Normalization {
   std::vector<double> mean;    // per channel, on the 0..1 scale
   std::vector<double> stddev;  // per channel
   Tensor mean_image;           // f32 [H, W, C] on the 0..1 scale; replaces mean when defined
+  bool reversed = false;       // channels go in backwards: BGR from RGB (Keras' "caffe" mode)
 };
 enum class NormalizationKind { channel, mean_image, none };
 const char* to_string(NormalizationKind kind);                   // "channel", "mean-image", "none"

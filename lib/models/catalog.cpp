@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "models/imagenet.h"
 
 namespace rn::models {
 namespace {
@@ -37,6 +38,8 @@ int depth_of(const std::string& name, const Family& family) {
   return whole && depth >= 8 && depth <= 10000 ? depth : 0;
 }
 
+std::int64_t or_else(std::int64_t given, std::int64_t own) { return given > 0 ? given : own; }
+
 NetworkSpec cifar(const std::string& name, int depth, bool pre, const ArchOptions& options) {
   if ((depth - 2) % 6 != 0) {
     fail(ErrorKind::usage, "architecture '{}': the depth must be 6n + 2 (8, 14, 20, ..., 110, ...)",
@@ -53,13 +56,13 @@ NetworkSpec cifar(const std::string& name, int depth, bool pre, const ArchOption
          "shortcut 'identity' cannot change the width between stages; use "
          "pad_end, pad_both, conv or conv_bn");
   }
-  const std::int64_t base = options.base_width > 0 ? options.base_width : 16;
+  const std::int64_t base = or_else(options.base_width, 16);
   NetworkSpec spec;
   spec.arch = name;
-  spec.height = options.height;
-  spec.width = options.width;
+  spec.height = or_else(options.height, 32);
+  spec.width = or_else(options.width, 32);
   spec.channels = options.channels;
-  spec.classes = options.classes;
+  spec.classes = or_else(options.classes, 10);
   spec.stem.out = base;
   spec.stem.norm_relu = !pre;
   spec.head.norm_relu = pre;
@@ -87,6 +90,55 @@ NetworkSpec cifar(const std::string& name, int depth, bool pre, const ArchOption
   return spec;
 }
 
+struct Imagenet {
+  const char* name;
+  ImagenetStyle style;
+  std::array<int, 4> counts;
+  bool bottleneck;
+};
+
+const std::vector<Imagenet>& imagenets() {
+  using enum ImagenetStyle;
+  static const std::vector<Imagenet> list{
+      {"resnet18", torchvision, {2, 2, 2, 2}, false},
+      {"resnet34", torchvision, {3, 4, 6, 3}, false},
+      {"resnet50", torchvision, {3, 4, 6, 3}, true},
+      {"resnet101", torchvision, {3, 4, 23, 3}, true},
+      {"resnet152", torchvision, {3, 8, 36, 3}, true},
+      {"resnet50-keras", keras_v1, {3, 4, 6, 3}, true},
+      {"resnet101-keras", keras_v1, {3, 4, 23, 3}, true},
+      {"resnet152-keras", keras_v1, {3, 8, 36, 3}, true},
+      {"resnet50v2-keras", keras_v2, {3, 4, 6, 3}, true},
+      {"resnet101v2-keras", keras_v2, {3, 4, 23, 3}, true},
+      {"resnet152v2-keras", keras_v2, {3, 8, 36, 3}, true},
+  };
+  return list;
+}
+
+std::string what(const Imagenet& net) {
+  const auto& n = net.counts;
+  const char* form = net.style == ImagenetStyle::torchvision ? "He et al. 2015; as torchvision"
+                     : net.style == ImagenetStyle::keras_v1
+                         ? "He et al. 2015; as Keras: stride first, biases"
+                         : "pre-activation (He et al. 2016), as Keras V2";
+  return fmt::format("ImageNet, {} + {} + {} + {} {} blocks ({})", n[0], n[1], n[2], n[3],
+                     net.bottleneck ? "bottleneck" : "basic", form);
+}
+
+NetworkSpec imagenet(const Imagenet& net, const ArchOptions& options) {
+  if (!options.shortcut.empty() || !options.shortcut_pool.empty()) {
+    fail(ErrorKind::usage, "architecture '{}': its shortcuts are not an option", net.name);
+  }
+  return imagenet_spec(net.name, {.style = net.style,
+                                  .counts = net.counts,
+                                  .bottleneck = net.bottleneck,
+                                  .base_width = or_else(options.base_width, 64),
+                                  .height = or_else(options.height, 224),
+                                  .width = or_else(options.width, 224),
+                                  .channels = options.channels,
+                                  .classes = or_else(options.classes, 1000)});
+}
+
 }  // namespace
 
 std::vector<ArchEntry> archs() {
@@ -103,6 +155,7 @@ std::vector<ArchEntry> archs() {
                                                n)});
     }
   }
+  for (const Imagenet& net : imagenets()) list.push_back({net.name, what(net)});
   return list;
 }
 
@@ -110,6 +163,9 @@ NetworkSpec make_arch(const std::string& name, const ArchOptions& options) {
   for (const Family& family : families()) {
     const int depth = depth_of(name, family);
     if (depth > 0) return cifar(name, depth, family.pre, options);
+  }
+  for (const Imagenet& net : imagenets()) {
+    if (name == net.name) return imagenet(net, options);
   }
   std::string known;
   for (const ArchEntry& entry : archs()) known += (known.empty() ? "" : ", ") + entry.name;

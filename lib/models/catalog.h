@@ -10,11 +10,11 @@
 namespace rn::models {
 
 struct ArchOptions {
-  std::int64_t height = 32, width = 32, channels = 3, classes = 10;
-  // Overrides; empty or 0: the architecture's own.
+  // Empty or 0: the architecture's own.
+  std::int64_t height = 0, width = 0, channels = 3, classes = 0;
   std::string shortcut;       // "pad_end", "pad_both", "conv", "conv_bn"
   std::string shortcut_pool;  // "subsample", "average"
-  int base_width = 0;         // channels of the first stage; 0: 16
+  int base_width = 0;         // channels of the stem
 };
 
 struct ArchEntry {

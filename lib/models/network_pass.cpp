@@ -8,8 +8,10 @@
 namespace rn::models {
 
 namespace {
-const ops::Pool2d stem_pool{ops::PoolKind::max, 3, 2, 1};
+ops::Pool2d stem_pool(const StemSpec& stem) {
+  return {ops::PoolKind::max, 3, 2, 1, stem.pool_zeros};
 }
+}  // namespace
 
 void Saved::release() {
   images = last = {};
@@ -44,7 +46,7 @@ nn::Signal Network::stem_forward(const Tensor& images, const nn::Pass& pass, Sav
     const Shape& s = saved.stem_value.shape();
     const Tensor pooled =
         pass.pool.take({s[0], (s[1] - 1) / 2 + 1, (s[2] - 1) / 2 + 1, s[3]}, images.dtype());
-    ops::pool_forward(stem_pool, saved.stem_value, pooled, pass.stream);
+    ops::pool_forward(stem_pool(spec_.stem), saved.stem_value, pooled, pass.stream);
     saved.images.reductions = out.reductions;  // of the stem, for backward
     out = {};
     out.value = ops::operand(pooled);
@@ -127,7 +129,7 @@ Tensor Network::backward(const Tensor& d_logits, const nn::Pass& pass, Saved& sa
   if (spec_.stem.max_pool) {
     const Tensor d_pooled = nn::materialize(gradient, pass);
     const Tensor d_value = pass.pool.take(saved.stem_value.shape(), d_pooled.dtype());
-    ops::pool_backward(stem_pool, saved.stem_value, d_pooled, d_value, pass.stream);
+    ops::pool_backward(stem_pool(spec_.stem), saved.stem_value, d_pooled, d_value, pass.stream);
     ops::Operand value = ops::operand(saved.stem_raw);
     if (stem_norm_) {
       value.f1 = saved.stem_norm.affine;

@@ -24,6 +24,9 @@ constexpr Words<ShortcutKind, 5> shortcut_kinds{{{ShortcutKind::identity, "ident
                                                  {ShortcutKind::conv_bn, "conv_bn"}}};
 constexpr Words<ShortcutPool, 2> shortcut_pools{
     {{ShortcutPool::subsample, "subsample"}, {ShortcutPool::average, "average"}}};
+constexpr Words<ConvBias, 3> conv_biases{
+    {{ConvBias::none, "none"}, {ConvBias::all, "all"}, {ConvBias::last, "last"}}};
+constexpr Words<Padding, 2> paddings{{{Padding::symmetric, "symmetric"}, {Padding::same, "same"}}};
 
 template <class E, std::size_t N>
 const char* word(const Words<E, N>& words, E value) {
@@ -50,6 +53,8 @@ const char* to_string(Order value) { return word(orders, value); }
 const char* to_string(Preactivation value) { return word(preactivations, value); }
 const char* to_string(ShortcutKind value) { return word(shortcut_kinds, value); }
 const char* to_string(ShortcutPool value) { return word(shortcut_pools, value); }
+const char* to_string(ConvBias value) { return word(conv_biases, value); }
+const char* to_string(Padding value) { return word(paddings, value); }
 
 BlockKind parse_block_kind(const std::string& text) {
   return parse(block_kinds, text, "block kind");
@@ -64,6 +69,10 @@ ShortcutKind parse_shortcut_kind(const std::string& text) {
 ShortcutPool parse_shortcut_pool(const std::string& text) {
   return parse(shortcut_pools, text, "shortcut pooling");
 }
+ConvBias parse_conv_bias(const std::string& text) {
+  return parse(conv_biases, text, "convolution bias");
+}
+Padding parse_padding(const std::string& text) { return parse(paddings, text, "padding"); }
 
 void check(const BlockSpec& spec) {
   const auto demand = [&](bool holds, const std::string& what) {

@@ -28,6 +28,15 @@ enum class ShortcutKind {
   conv_bn,   // option B: 1x1 projection with batch norm
 };
 enum class ShortcutPool { subsample, average };  // of the padded shortcuts, where stride > 1
+enum class ConvBias {
+  none,  // the usual: a batch norm follows
+  all,   // every convolution, the shortcut's too
+  last,  // the last of the branch, and the shortcut's (Keras ResNet V2)
+};
+enum class Padding {  // of 3x3 convolutions
+  symmetric,          // 1 on either side (PyTorch)
+  same,               // TensorFlow's "same": with stride 2 on an even size none before and 1 behind
+};
 
 struct BlockSpec {
   std::string name;  // "stage2.block17": unique, also the prefix of its parameters
@@ -39,7 +48,8 @@ struct BlockSpec {
   Preactivation preactivation = Preactivation::own;
   ShortcutKind shortcut = ShortcutKind::identity;
   ShortcutPool shortcut_pool = ShortcutPool::subsample;
-  bool conv_bias = false;
+  ConvBias conv_bias = ConvBias::none;
+  Padding padding = Padding::symmetric;
   double bn_eps = 1e-5;
   double bn_momentum = 0.1;  // PyTorch's convention: weight of the new batch
   int temporal = 1;          // temporal extent of the kernels; 1: images
@@ -55,12 +65,16 @@ const char* to_string(Order);
 const char* to_string(Preactivation);
 const char* to_string(ShortcutKind);
 const char* to_string(ShortcutPool);
+const char* to_string(ConvBias);
+const char* to_string(Padding);
 // Errors (input): an unknown word, listing the known ones.
 BlockKind parse_block_kind(const std::string& text);
 Order parse_order(const std::string& text);
 Preactivation parse_preactivation(const std::string& text);
 ShortcutKind parse_shortcut_kind(const std::string& text);
 ShortcutPool parse_shortcut_pool(const std::string& text);
+ConvBias parse_conv_bias(const std::string& text);
+Padding parse_padding(const std::string& text);
 
 // Errors (input): channels, strides or combinations that no block can have; names the block.
 void check(const BlockSpec& spec);

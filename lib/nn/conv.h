@@ -1,6 +1,8 @@
 // A convolution as a layer: weights, optional bias, and the two calls of the fused op.
 #pragma once
 
+#include <algorithm>
+
 #include "nn/parameter.h"
 #include "nn/pass.h"
 #include "ops/conv.h"
@@ -11,6 +13,7 @@ struct ConvSpec {
   std::int64_t in = 0, out = 0;
   int kernel = 3, stride = 1, pad = 1;
   bool bias = false;
+  bool same = false;  // pad as TensorFlow's "same" does; `pad` must be kernel / 2
 };
 
 class Conv {
@@ -26,7 +29,7 @@ class Conv {
   const std::string& name() const { return name_; }
   const ConvSpec& spec() const { return spec_; }
   Shape output_shape(const Shape& input) const {
-    return ops::conv_output_shape(attr(), input, weight_->value.shape());
+    return ops::conv_output_shape(attr(input), input, weight_->value.shape());
   }
 
   // Fills in weights and bias, takes output memory from the pool, and runs. Set input, residual,
@@ -35,7 +38,7 @@ class Conv {
     args.weights = weight_->value;
     if (bias_) args.bias = bias_->value;
     args.output = pass.pool.take(output_shape(args.input.shape()), args.input.x1.dtype());
-    ops::conv_forward(attr(), args, pass.stream);
+    ops::conv_forward(attr(args.input.shape()), args, pass.stream);
     return args.output;
   }
 
@@ -45,12 +48,27 @@ class Conv {
     args.d_weights = weight_->gradient;
     if (bias_) args.d_bias = bias_->gradient;
     if (want_input) args.d_input = pass.pool.take(args.input.shape(), args.input.x1.dtype());
-    ops::conv_backward(attr(), args, pass.stream);
+    ops::conv_backward(attr(args.input.shape()), args, pass.stream);
     return args.d_input;
   }
 
  private:
-  ops::Conv2d attr() const { return {spec_.stride, spec_.stride, spec_.pad, spec_.pad}; }
+  ops::Conv2d attr(const Shape& input) const {
+    ops::Conv2d conv{spec_.stride, spec_.stride, spec_.pad, spec_.pad};
+    if (spec_.same && input.size() == 4) {
+      same_padding(input[1], conv.pad_h, conv.extra_h);
+      same_padding(input[2], conv.pad_w, conv.extra_w);
+    }
+    return conv;
+  }
+  // As much as makes ceil(size / stride) pixels, the odd one at the end.
+  void same_padding(std::int64_t size, int& pad, int& extra) const {
+    const std::int64_t out = (size + spec_.stride - 1) / spec_.stride;
+    const std::int64_t total =
+        std::max<std::int64_t>((out - 1) * spec_.stride + spec_.kernel - size, 0);
+    pad = static_cast<int>(total / 2);
+    extra = static_cast<int>(total % 2);
+  }
 
   std::string name_;
   ConvSpec spec_;

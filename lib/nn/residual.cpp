@@ -9,16 +9,17 @@ namespace rn::nn {
 namespace {
 
 std::vector<ConvSpec> branch_convs(const BlockSpec& spec) {
-  const bool bias = spec.conv_bias;
+  const bool bias = spec.conv_bias == ConvBias::all, same = spec.padding == Padding::same;
   std::vector<ConvSpec> convs;
   if (spec.kind == BlockKind::basic) {
-    convs = {{spec.in, spec.out, 3, 1, 1, bias}, {spec.out, spec.out, 3, 1, 1, bias}};
+    convs = {{spec.in, spec.out, 3, 1, 1, bias, same}, {spec.out, spec.out, 3, 1, 1, bias, same}};
   } else {
     convs = {{spec.in, spec.width, 1, 1, 0, bias},
-             {spec.width, spec.width, 3, 1, 1, bias},
+             {spec.width, spec.width, 3, 1, 1, bias, same},
              {spec.width, spec.out, 1, 1, 0, bias}};
   }
   convs[static_cast<std::size_t>(spec.stride_at - 1)].stride = spec.stride;
+  if (spec.conv_bias == ConvBias::last) convs.back().bias = true;
   return convs;
 }
 
@@ -48,8 +49,9 @@ Residual::Residual(const BlockSpec& spec, Store& store) : spec_(spec) {
   }
   if (spec.shortcut == ShortcutKind::conv || spec.shortcut == ShortcutKind::conv_bn) {
     const std::string name = spec.name + ".shortcut";
-    shortcut_conv_.emplace(name + ".conv",
-                           ConvSpec{spec.in, spec.out, 1, spec.stride, 0, spec.conv_bias}, store);
+    shortcut_conv_.emplace(
+        name + ".conv",
+        ConvSpec{spec.in, spec.out, 1, spec.stride, 0, spec.conv_bias != ConvBias::none}, store);
     if (spec.shortcut == ShortcutKind::conv_bn) {
       shortcut_norm_.emplace(name + ".bn", spec.out, spec.bn_eps, spec.bn_momentum, store);
     }

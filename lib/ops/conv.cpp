@@ -27,10 +27,11 @@ void check_like(const Tensor& tensor, const Shape& shape, Dtype dtype, Device de
 Shape conv_output_shape(const Conv2d& conv, const Shape& input, const Shape& weights) {
   require(input.size() == 4 && weights.size() == 4, "conv: input {} and weights {} must be 4-D",
           to_string(input), to_string(weights));
-  require(conv.stride_h > 0 && conv.stride_w > 0 && conv.pad_h >= 0 && conv.pad_w >= 0,
+  require(conv.stride_h > 0 && conv.stride_w > 0 && conv.pad_h >= 0 && conv.pad_w >= 0 &&
+              conv.extra_h >= 0 && conv.extra_w >= 0,
           "conv: stride must be positive and padding not negative");
-  const std::int64_t h = input[1] + 2 * conv.pad_h - weights[1];
-  const std::int64_t w = input[2] + 2 * conv.pad_w - weights[2];
+  const std::int64_t h = input[1] + 2 * conv.pad_h + conv.extra_h - weights[1];
+  const std::int64_t w = input[2] + 2 * conv.pad_w + conv.extra_w - weights[2];
   require(h >= 0 && w >= 0, "conv: a {}x{} kernel does not fit input {} with padding {}, {}",
           weights[1], weights[2], to_string(input), conv.pad_h, conv.pad_w);
   return {input[0], h / conv.stride_h + 1, w / conv.stride_w + 1, weights[0]};

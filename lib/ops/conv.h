@@ -2,8 +2,8 @@
 // op on [N, T, H*W, C] with a KH x 1 kernel.
 //
 // Shapes: input [N, H, W, I], weights OHWI [O, KH, KW, I], output [N, P, Q, O] with
-// P = (H + 2*pad_h - KH) / stride_h + 1, likewise Q; padding is with zeros of the *value* (after
-// the operand's activation).
+// P = (H + 2*pad_h + extra_h - KH) / stride_h + 1, likewise Q; padding is with zeros of the *value*
+// (after the operand's activation).
 // dtypes: f32 (oneDNN) and f64 (im2col + dgemm); all floating tensors of a call are of one dtype.
 // Errors: shape, for every broken requirement; device.
 #pragma once
@@ -14,7 +14,8 @@ namespace rn::ops {
 
 struct Conv2d {
   int stride_h = 1, stride_w = 1;
-  int pad_h = 0, pad_w = 0;
+  int pad_h = 0, pad_w = 0;      // on either side
+  int extra_h = 0, extra_w = 0;  // more of it at the end (TensorFlow's "same" where it is uneven)
 };
 
 // output := round(alpha * (conv(input) + bias) + beta * residual), overwritten.

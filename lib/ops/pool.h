@@ -17,12 +17,15 @@ void global_average_pool_backward(const Tensor& d_output, const Operand& input,
 enum class PoolKind { max, average };
 struct Pool2d {
   PoolKind kind = PoolKind::max;
-  int kernel = 2, stride = 2, pad = 0;  // padded cells never win a maximum and are not averaged
+  int kernel = 2, stride = 2,
+      pad = 0;         // padded cells never win a maximum and are not averaged, ...
+  bool zeros = false;  // ... or are zeros that take part like any other
 };
 // input [N, H, W, C] -> output [N, P, Q, C], P = (H + 2*pad - kernel) / stride + 1. Overwritten.
 void pool_forward(const Pool2d& pool, const Tensor& input, const Tensor& output,
                   Stream& stream = cpu_stream());
-// d_input overwritten; a maximum's gradient goes to its first winner in row order.
+// d_input overwritten; a maximum's gradient goes to its first winner in row order (to the padding,
+// where that is as large).
 void pool_backward(const Pool2d& pool, const Tensor& input, const Tensor& d_output,
                    const Tensor& d_input, Stream& stream = cpu_stream());
 

@@ -76,13 +76,13 @@ void warn_nonfinite(const std::string& file, const std::vector<TensorSummary>& t
 std::string block_table(const models::NetworkSpec& spec) {
   std::string text =
       "name\tkind\tin\twidth\tout\tstride\tstride_at\torder\tpreactivation\tshortcut\t"
-      "shortcut_pool\tconv_bias\tbn_eps\tbn_momentum\ttemporal\tsurvival\n";
+      "shortcut_pool\tconv_bias\tpadding\tbn_eps\tbn_momentum\ttemporal\tsurvival\n";
   for (const nn::BlockSpec& b : spec.blocks) {
-    text += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", b.name,
-                        to_string(b.kind), b.in, b.width, b.out, b.stride, b.stride_at,
+    text += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n",
+                        b.name, to_string(b.kind), b.in, b.width, b.out, b.stride, b.stride_at,
                         to_string(b.order), to_string(b.preactivation), to_string(b.shortcut),
-                        to_string(b.shortcut_pool), int{b.conv_bias}, b.bn_eps, b.bn_momentum,
-                        b.temporal, b.survival);
+                        to_string(b.shortcut_pool), to_string(b.conv_bias), to_string(b.padding),
+                        b.bn_eps, b.bn_momentum, b.temporal, b.survival);
   }
   return text;
 }
@@ -102,7 +102,8 @@ std::vector<io::Json> block_objects(const models::NetworkSpec& spec) {
                        .add("preactivation", to_string(b.preactivation))
                        .add("shortcut", to_string(b.shortcut))
                        .add("shortcut_pool", to_string(b.shortcut_pool))
-                       .add("conv_bias", b.conv_bias)
+                       .add("conv_bias", to_string(b.conv_bias))
+                       .add("padding", to_string(b.padding))
                        .add("bn_eps", b.bn_eps)
                        .add("bn_momentum", b.bn_momentum)
                        .add("temporal", b.temporal)
@@ -195,9 +196,10 @@ std::string summary(const io::H5& h5, const LoadedModel& model) {
                            model.network.store().parameter_count(), to_string(file.dtype)));
   line("blocks", fmt::format("{}: {}", spec.blocks.size(), stages(spec)));
   line("input",
-       fmt::format("{}x{}x{}, {} {}, stddev {}", spec.height, spec.width, spec.channels,
+       fmt::format("{}x{}x{}, {} {}, stddev {}{}", spec.height, spec.width, spec.channels,
                    file.normalization.mean_image ? "mean image, of mean" : "mean",
-                   join_numbers(file.normalization.mean), join_numbers(file.normalization.stddev)));
+                   join_numbers(file.normalization.mean), join_numbers(file.normalization.stddev),
+                   file.normalization.reversed ? ", channels reversed" : ""));
   std::vector<std::string> names;
   for (const std::string& name : file.class_names) {
     if (names.size() == 20) {
@@ -235,6 +237,7 @@ io::Json summary_object(const io::H5& h5, const LoadedModel& model) {
       .add("classes", file.class_names)
       .add("mean", file.normalization.mean)
       .add("stddev", file.normalization.stddev)
+      .add("reversed", file.normalization.reversed)
       .add("mean_image", file.normalization.mean_image.defined())
       .add("data", file.data_uri)
       .add("lanes", file.lanes);

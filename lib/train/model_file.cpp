@@ -61,6 +61,7 @@ void check_writable(const models::Network& network, const ModelFile& file) {
 void write_normalization(io::H5& file, const data::Normalization& normalization) {
   file.write_column(join(schema::input, "mean"), normalization.mean);
   file.write_column(join(schema::input, "stddev"), normalization.stddev);
+  file.set(schema::input, "reversed", std::int64_t{normalization.reversed});
   if (normalization.mean_image) {
     file.write(join(schema::input, "mean_image"), normalization.mean_image);
   }

@@ -38,6 +38,12 @@ data::Normalization read_normalization(const io::H5& file, const models::Network
                   [](double x) { return x <= 0; })) {
     fail(ErrorKind::input, "{}: {} is not {} positive numbers", file.name(), stddev, spec.channels);
   }
+  const std::int64_t reversed = file.get_int(schema::input, "reversed");
+  if (reversed != 0 && reversed != 1) {
+    fail(ErrorKind::input, "{}: reversed of the input is {}; expected 0 or 1", file.name(),
+         reversed);
+  }
+  normalization.reversed = reversed == 1;
   if (file.has(image)) {
     const Shape wanted{spec.height, spec.width, spec.channels};
     if (file.shape(image) != wanted || file.dtype(image) != Dtype::f32) {

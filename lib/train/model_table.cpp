@@ -92,11 +92,11 @@ void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
   const Columns table(file);
   const auto kind = table.words("kind"), order = table.words("order"),
              preactivation = table.words("preactivation"), shortcut = table.words("shortcut"),
-             pool = table.words("shortcut_pool");
+             pool = table.words("shortcut_pool"), bias = table.words("conv_bias"),
+             padding = table.words("padding");
   const auto in = table.integers("in"), width = table.integers("width"),
              out = table.integers("out"), stride = table.integers("stride"),
-             stride_at = table.integers("stride_at"), bias = table.integers("conv_bias"),
-             temporal = table.integers("temporal");
+             stride_at = table.integers("stride_at"), temporal = table.integers("temporal");
   const auto eps = table.reals("bn_eps"), momentum = table.reals("bn_momentum"),
              survival = table.reals("survival");
   blocks.resize(table.names.size());
@@ -117,7 +117,8 @@ void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
     block.preactivation = word(file, block.name, preactivation[i], nn::parse_preactivation);
     block.shortcut = word(file, block.name, shortcut[i], nn::parse_shortcut_kind);
     block.shortcut_pool = word(file, block.name, pool[i], nn::parse_shortcut_pool);
-    block.conv_bias = truth(file, field("conv_bias"), bias[i]);
+    block.conv_bias = word(file, block.name, bias[i], nn::parse_conv_bias);
+    block.padding = word(file, block.name, padding[i], nn::parse_padding);
     block.bn_eps = eps[i];
     block.bn_momentum = momentum[i];
     block.temporal = narrow(file, field("temporal"), temporal[i]);
@@ -157,7 +158,8 @@ void write_blocks(io::H5& file, const std::vector<nn::BlockSpec>& blocks) {
   text("preactivation", [](const BlockSpec& b) { return to_string(b.preactivation); });
   text("shortcut", [](const BlockSpec& b) { return to_string(b.shortcut); });
   text("shortcut_pool", [](const BlockSpec& b) { return to_string(b.shortcut_pool); });
-  integer("conv_bias", [](const BlockSpec& b) { return b.conv_bias; });
+  text("conv_bias", [](const BlockSpec& b) { return to_string(b.conv_bias); });
+  text("padding", [](const BlockSpec& b) { return to_string(b.padding); });
   real("bn_eps", [](const BlockSpec& b) { return b.bn_eps; });
   real("bn_momentum", [](const BlockSpec& b) { return b.bn_momentum; });
   integer("temporal", [](const BlockSpec& b) { return b.temporal; });
@@ -179,6 +181,7 @@ void write_spec(io::H5& file, const models::NetworkSpec& spec) {
   file.set(schema::stem, "pad", std::int64_t{stem.pad});
   file.set(schema::stem, "norm_relu", std::int64_t{stem.norm_relu});
   file.set(schema::stem, "max_pool", std::int64_t{stem.max_pool});
+  file.set(schema::stem, "pool_zeros", std::int64_t{stem.pool_zeros});
   file.set(schema::stem, "conv_bias", std::int64_t{stem.conv_bias});
   file.set(schema::stem, "bn_eps", spec.bn_eps);
   file.set(schema::stem, "bn_momentum", spec.bn_momentum);
@@ -214,6 +217,7 @@ models::NetworkSpec read_spec(const io::H5& file) {
   spec.stem.pad = small("pad");
   spec.stem.norm_relu = flag(schema::stem, "norm_relu");
   spec.stem.max_pool = flag(schema::stem, "max_pool");
+  spec.stem.pool_zeros = flag(schema::stem, "pool_zeros");
   spec.stem.conv_bias = flag(schema::stem, "conv_bias");
   spec.bn_eps = file.get_double(schema::stem, "bn_eps");
   spec.bn_momentum = file.get_double(schema::stem, "bn_momentum");

@@ -15,6 +15,13 @@ TEST_CASE("parameter counts are the published ones") {
   CHECK(parameters("resnet56-cifar") == 853018);
   CHECK(parameters("resnet110-cifar") == 1727962);
   CHECK(models::make_arch("preresnet110-cifar").blocks.size() == 54);
+  CHECK(parameters("resnet18") == 11689512);
+  CHECK(parameters("resnet34") == 21797672);
+  CHECK(parameters("resnet50") == 25557032);
+  CHECK(parameters("resnet101") == 44549160);
+  CHECK(parameters("resnet152") == 60192808);
+  CHECK(parameters("resnet50-keras") == 25583592);
+  CHECK(parameters("resnet50v2-keras") == 25568360);
 }
 
 TEST_CASE("options reach the block table") {
@@ -36,7 +43,7 @@ TEST_CASE("options reach the block table") {
 }
 
 TEST_CASE("names that are no architecture are refused with the known ones") {
-  for (const char* name : {"resnet21-cifar", "resnet-cifar", "resnet20", "",
+  for (const char* name : {"resnet21-cifar", "resnet-cifar", "resnet20", "", "resnet19",
                            "resnet999999999999-cifar", "resnet-20-cifar"}) {
     CHECK_THROWS_AS(models::make_arch(name), Error);
   }

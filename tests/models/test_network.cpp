@@ -49,7 +49,7 @@ models::NetworkSpec tiny(nn::Order order, nn::BlockKind kind, nn::ShortcutKind s
     block.stride = k == 2 ? 2 : 1;
     block.stride_at = kind == nn::BlockKind::bottleneck ? 2 : 1;
     block.order = order;
-    block.conv_bias = k == 3;
+    block.conv_bias = k == 3 ? nn::ConvBias::all : nn::ConvBias::none;
     if (pre) block.preactivation = k == 3 ? nn::Preactivation::own : preactivation;
     if (block.downsamples()) {
       block.shortcut = shortcut;

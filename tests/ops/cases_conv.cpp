@@ -17,12 +17,14 @@ struct ConvOptions {
   Reduce reduce0 = Reduce::none, reduce1 = Reduce::none;
   double offset = 0;  // of the bias: mean of the output in standard deviations
   bool bench = false;
+  int extra = 0;  // padding at the end beyond that at the beginning
 };
 
 std::string name_of(const ConvOptions& o) {
   std::string name = fmt::format("{}x{}x{}x{}-{}-k{}x{}-s{}x{}-p{}x{}", o.n, o.h, o.w, o.i, o.o,
                                  o.kernel_h, o.kernel_w, o.stride_h, o.stride_w, o.pad_h, o.pad_w);
   name += to_string(o.input) + to_string(o.gradient);
+  if (o.extra != 0) name += fmt::format("-extra{}", o.extra);
   if (o.bias) name += "-bias";
   if (o.residual) name += "-residual";
   if (o.moments) name += "-moments";
@@ -133,8 +135,9 @@ Step backward_step(const ConvOptions& o, const ops::Conv2d& conv, const Window2d
 }
 
 void add(Cases& cases, const ConvOptions& o) {
-  const ops::Conv2d conv{o.stride_h, o.stride_w, o.pad_h, o.pad_w};
-  const Window2d window{o.kernel_h, o.kernel_w, o.stride_h, o.stride_w, o.pad_h, o.pad_w};
+  const ops::Conv2d conv{o.stride_h, o.stride_w, o.pad_h, o.pad_w, o.extra, o.extra};
+  const Window2d window{o.kernel_h, o.kernel_w, o.stride_h, o.stride_w,
+                        o.pad_h,    o.pad_w,    o.extra,    o.extra};
   const Shape x{o.n, o.h, o.w, o.i}, weights{o.o, o.kernel_h, o.kernel_w, o.i};
   const Shape y = ops::conv_output_shape(conv, x, weights);
   Case of;
@@ -190,6 +193,7 @@ void refuses(Cases& cases) {
     };
     refused_shape("stride 0", {0, 1, 1, 1}, weights);
     refused_shape("negative padding", {1, 1, -1, 1}, weights);
+    refused_shape("negative padding at the end", {1, 1, 1, 1, 0, -1}, weights);
     refused_shape("a kernel that does not fit", {1, 1, 1, 1}, tensor({5, 7, 3, 3}));
     ops::ConvForward broken = args;
     broken.grid = -1;
@@ -238,6 +242,14 @@ void conv_cases(Cases& cases) {
   temporal.stride_h = 2;
   add(cases, temporal);
   add(cases, shape(2, 7, 7, 3, 16, 7, 2, 3));
+  for (const std::int64_t c : {3, 16, 64}) {
+    for (const int stride : {1, 2}) {
+      ConvOptions uneven = shape(5, 8, 6, c, 32, 3, stride, 0);
+      uneven.extra = 1;
+      uneven.shortcut = true;
+      add(cases, uneven);
+    }
+  }
 
   // What is read: every form of the operand.
   const OperandOptions operands[] = {

@@ -11,6 +11,35 @@ double dot(const Array& a, const Array& b) {
   return sum;
 }
 
+// The image within a frame of zeros, and back.
+Array framed(const Array& x, int pad) {
+  Array y({x.dim(0), x.dim(1) + 2 * pad, x.dim(2) + 2 * pad, x.dim(3)});
+  for (std::int64_t n = 0; n < x.dim(0); ++n) {
+    for (std::int64_t h = 0; h < x.dim(1); ++h) {
+      for (std::int64_t w = 0; w < x.dim(2); ++w) {
+        for (std::int64_t c = 0; c < x.dim(3); ++c) {
+          y.at(n, h + pad, w + pad, c) = x.at(n, h, w, c);
+        }
+      }
+    }
+  }
+  return y;
+}
+
+Array unframed(const Array& y, int pad) {
+  Array x({y.dim(0), y.dim(1) - 2 * pad, y.dim(2) - 2 * pad, y.dim(3)});
+  for (std::int64_t n = 0; n < x.dim(0); ++n) {
+    for (std::int64_t h = 0; h < x.dim(1); ++h) {
+      for (std::int64_t w = 0; w < x.dim(2); ++w) {
+        for (std::int64_t c = 0; c < x.dim(3); ++c) {
+          x.at(n, h, w, c) = y.at(n, h + pad, w + pad, c);
+        }
+      }
+    }
+  }
+  return x;
+}
+
 double projection(const Values& v) { return dot(v.at("output"), v.at("d_output")); }
 
 Array d_input_of(const Values& v) { return v.at("d_input"); }
@@ -18,11 +47,13 @@ Array d_input_of(const Values& v) { return v.at("d_input"); }
 void add_pool(Cases& cases, const Shape& x, const ops::Pool2d& pool, bool bench = false) {
   const bool max = pool.kind == ops::PoolKind::max;
   const int k = pool.kernel, s = pool.stride, p = pool.pad;
-  const Window2d window{k, k, s, s, p, p};
+  const int frame = pool.zeros ? p : 0;  // the reference pads for itself then
+  const Window2d window{k, k, s, s, p - frame, p - frame};
   const Shape y{x[0], (x[1] + 2 * p - k) / s + 1, (x[2] + 2 * p - k) / s + 1, x[3]};
   Case of;
   of.op = "pool";
-  of.name = fmt::format("{}-{}-k{}-s{}-p{}", max ? "max" : "average", fmt::join(x, "x"), k, s, p);
+  of.name = fmt::format("{}-{}-k{}-s{}-p{}{}", max ? "max" : "average", fmt::join(x, "x"), k, s, p,
+                        pool.zeros ? "-zeros" : "");
   of.bench = bench;
   Step forward, backward;
   forward.op = "pool_forward";
@@ -30,14 +61,17 @@ void add_pool(Cases& cases, const Shape& x, const ops::Pool2d& pool, bool bench 
   forward.run = [=](Tensors& t, Stream& stream) {
     ops::pool_forward(pool, t("input"), t("output"), stream);
   };
-  forward.reference = [=](Values& v) { v["output"] = test::pool(v["input"], window, max); };
+  forward.reference = [=](Values& v) {
+    v["output"] = test::pool(framed(v["input"], frame), window, max);
+  };
   backward.op = "pool_backward";
   backward.specs = {{"input", x}, {"d_output", y}, {"d_input", x, Role::out}};
   backward.run = [=](Tensors& t, Stream& stream) {
     ops::pool_backward(pool, t("input"), t("d_output"), t("d_input"), stream);
   };
   backward.reference = [=](Values& v) {
-    v["d_input"] = pool_d_input(v["d_output"], v["input"], window, max);
+    v["d_input"] =
+        unframed(pool_d_input(v["d_output"], framed(v["input"], frame), window, max), frame);
   };
   of.steps = {forward, backward};
   of.loss = projection;
@@ -146,6 +180,13 @@ void add_extra(Cases& cases) {
         throw std::runtime_error("a maximum's gradient does not go to its first winner");
       }
     }
+    const Tensor zero = Tensor::zeros({1, 3, 3, 2}, Dtype::f32, Tag::workspace);
+    const Tensor d_y = Tensor::zeros({1, 2, 2, 2}, Dtype::f32, Tag::workspace);
+    for (float& value : d_y.span<float>()) value = 1;
+    ops::pool_backward({ops::PoolKind::max, 3, 2, 1, true}, zero, d_y, d_x);
+    for (const float value : d_x.span<float>()) {
+      if (value != 0) throw std::runtime_error("padding with zeros does not win a tie");
+    }
     const auto refused = [&](const char* what, const ops::Pool2d& pool) {
       expect_refused("pool_forward", what, [&] { ops::pool_forward(pool, x, y); });
     };
@@ -175,6 +216,8 @@ void pool_cases(Cases& cases) {
     add_pool(cases, {17, 4, 4, 3}, {kind, 1, 1, 0});
     add_pool(cases, {2, 7, 7, 130}, {kind, 7, 1, 0});
     add_pool(cases, {2, 6, 5, 4}, {kind, 2, 3, 1});
+    add_pool(cases, {2, 9, 7, 7}, {kind, 3, 2, 1, true});
+    add_pool(cases, {3, 6, 6, 16}, {kind, 3, 2, 2, true});
     add_pool(cases, {128, 32, 32, 64}, {kind, 3, 2, 1}, true);
   }
   add_global(cases, {3, 8, 8, 64}, {}, Reduce::none, Reduce::none);

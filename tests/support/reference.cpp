@@ -80,15 +80,15 @@ Array reduction(const Array& d, const Array* against, const Array* center) {
 
 namespace {
 
-std::int64_t out_size(std::int64_t in, int kernel, int stride, int pad) {
-  return (in + 2 * pad - kernel) / stride + 1;
+std::int64_t out_size(std::int64_t in, int kernel, int stride, int pad, int extra) {
+  return (in + 2 * pad + extra - kernel) / stride + 1;
 }
 
 // Calls f(n, p, q, ky, kx, y, x) for each kernel cell of each output pixel that lies in the image.
 template <class F>
 void sweep(const Shape& x, const Window2d& w, F&& f) {
-  const std::int64_t height = out_size(x[1], w.kernel_h, w.stride_h, w.pad_h);
-  const std::int64_t width = out_size(x[2], w.kernel_w, w.stride_w, w.pad_w);
+  const std::int64_t height = out_size(x[1], w.kernel_h, w.stride_h, w.pad_h, w.extra_h);
+  const std::int64_t width = out_size(x[2], w.kernel_w, w.stride_w, w.pad_w, w.extra_w);
   for (std::int64_t n = 0; n < x[0]; ++n) {
     for (std::int64_t p = 0; p < height; ++p) {
       for (std::int64_t q = 0; q < width; ++q) {
@@ -106,8 +106,8 @@ void sweep(const Shape& x, const Window2d& w, F&& f) {
 }
 
 Array output_array(const Shape& x, const Window2d& w, std::int64_t channels) {
-  return Array({x[0], out_size(x[1], w.kernel_h, w.stride_h, w.pad_h),
-                out_size(x[2], w.kernel_w, w.stride_w, w.pad_w), channels});
+  return Array({x[0], out_size(x[1], w.kernel_h, w.stride_h, w.pad_h, w.extra_h),
+                out_size(x[2], w.kernel_w, w.stride_w, w.pad_w, w.extra_w), channels});
 }
 
 }  // namespace

@@ -55,6 +55,7 @@ Array reduction(const Array& d, const Array* against, const Array* center);
 
 struct Window2d {
   int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
+  int extra_h = 0, extra_w = 0;  // more padding at the end
 };
 Array conv(const Array& x, const Array& weights, const Window2d& window);
 Array conv_d_input(const Array& d_y, const Array& weights, const Shape& x, const Window2d& window);

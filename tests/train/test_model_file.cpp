@@ -375,7 +375,17 @@ TEST_CASE("hostile block tables") {
        "out of range");
   says(with("blocks/stride", [](io::H5& f) { f.write_column("blocks/stride", column(1LL << 40)); }),
        "out of range");
-  says(with("blocks/conv_bias", [](io::H5& f) { f.write_column("blocks/conv_bias", column(2)); }),
+  says(with("blocks/conv_bias",
+            [](io::H5& f) {
+              f.write_column("blocks/conv_bias", std::vector<std::string>(4, "some"));
+            }),
+       "block stage1.block1: convolution bias 'some': expected one of none, all, last");
+  says(with("blocks/padding",
+            [](io::H5& f) {
+              f.write_column("blocks/padding", std::vector<std::string>(4, "valid"));
+            }),
+       "padding 'valid': expected one of symmetric, same");
+  says(with("stem@pool_zeros", [](io::H5& f) { f.set("stem", "pool_zeros", std::int64_t{2}); }),
        "expected 0 or 1");
   CHECK(with("blocks/survival", [](io::H5& f) {
           f.write_column("blocks/survival", same_column(std::nan("")));

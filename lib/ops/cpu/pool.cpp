@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <type_traits>
 
 #include "ops/cpu/lanes.h"
 #include "ops/cpu/ops.h"
@@ -37,6 +36,15 @@ struct Geometry {
     return {std::max<std::int64_t>(0, top), std::min(height, top + pool.kernel),
             std::max<std::int64_t>(0, left), std::min(width, left + pool.kernel)};
   }
+  // Do zeros around the image take part in this window?
+  bool padding_counts(const Window& window) const {
+    return pool.zeros && window.cells() < std::int64_t{pool.kernel} * pool.kernel;
+  }
+  template <class T>
+  T share(const Window& window) const {
+    const std::int64_t whole = std::int64_t{pool.kernel} * pool.kernel;
+    return T(1) / static_cast<T>(pool.zeros ? whole : window.cells());
+  }
   std::int64_t pixels() const { return height * width; }
   std::int64_t out_pixels() const { return out_height * out_width; }
 };
@@ -57,53 +65,54 @@ bool beats(T value, T best) {
   return best == best && !(value <= best);
 }
 
+// The maximum over a window and, where they count, the zeros around the image.
+template <class T>
+void maximum(const Geometry& at, const Window& window, const T* x, T* best) {
+  if (at.padding_counts(window)) {
+    std::fill(best, best + at.channels, T(0));
+  } else {
+    const T* first = x + (window.top * at.width + window.left) * at.channels;
+    std::copy(first, first + at.channels, best);
+  }
+  for_window(at, window, [&](std::int64_t from) {
+    for (std::int64_t c = 0; c < at.channels; ++c) {
+      best[c] = beats(x[from + c], best[c]) ? x[from + c] : best[c];
+    }
+  });
+}
+
 template <class T>
 void forward_window(const Geometry& at, const Window& window, const T* x, T* y) {
-  if (at.pool.kind == PoolKind::max) {
-    const T* first = x + (window.top * at.width + window.left) * at.channels;
-    std::copy(first, first + at.channels, y);
-    for_window(at, window, [&](std::int64_t from) {
-      for (std::int64_t c = 0; c < at.channels; ++c) {
-        y[c] = beats(x[from + c], y[c]) ? x[from + c] : y[c];
-      }
-    });
-  } else {
-    std::fill(y, y + at.channels, T(0));
-    for_window(at, window, [&](std::int64_t from) {
-      for (std::int64_t c = 0; c < at.channels; ++c) y[c] += x[from + c];
-    });
-    const T share = T(1) / static_cast<T>(window.cells());
-    for (std::int64_t c = 0; c < at.channels; ++c) y[c] *= share;
-  }
+  if (at.pool.kind == PoolKind::max) return maximum(at, window, x, y);
+  std::fill(y, y + at.channels, T(0));
+  for_window(at, window, [&](std::int64_t from) {
+    for (std::int64_t c = 0; c < at.channels; ++c) y[c] += x[from + c];
+  });
+  const T share = at.share<T>(window);
+  for (std::int64_t c = 0; c < at.channels; ++c) y[c] *= share;
 }
 
 template <class T>
 void backward_window(const Geometry& at, const Window& window, const T* x, const T* d_y, T* d_x) {
   if (at.pool.kind == PoolKind::max) {
-    // Winners as numbers of cells, as wide as T: that loop becomes vector code.
-    using Cell = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+    // Each channel's gradient is handed to the first cell that holds the maximum; `left` is what
+    // has found none yet. All loops are over channels, as vector code.
     T* best = scratch<T>(Slot::vector, at.channels);
-    Cell* winner = scratch<Cell>(Slot::column, at.channels);
-    const T* first = x + (window.top * at.width + window.left) * at.channels;
-    std::copy(first, first + at.channels, best);
-    std::fill(winner, winner + at.channels, Cell(0));
-    Cell cell = 0;
-    for_window(at, window, [&](std::int64_t from) {
-      const T* row = x + from;
-      for (std::int64_t c = 0; c < at.channels; ++c) {
-        const bool wins = beats(row[c], best[c]);
-        best[c] = wins ? row[c] : best[c];
-        winner[c] = wins ? cell : winner[c];
-      }
-      ++cell;
-    });
-    const std::int64_t columns = window.right - window.left;
+    T* left = scratch<T>(Slot::column, at.channels);
+    maximum(at, window, x, best);
+    const bool padding = at.padding_counts(window);
     for (std::int64_t c = 0; c < at.channels; ++c) {
-      const std::int64_t y = window.top + winner[c] / columns;
-      d_x[(y * at.width + window.left + winner[c] % columns) * at.channels + c] += d_y[c];
+      left[c] = padding && best[c] == T(0) ? T(0) : d_y[c];  // the padding's share is lost
     }
+    for_window(at, window, [&](std::int64_t to) {
+      for (std::int64_t c = 0; c < at.channels; ++c) {
+        const bool wins = x[to + c] >= best[c] || x[to + c] != x[to + c];
+        d_x[to + c] += wins ? left[c] : T(0);
+        left[c] = wins ? T(0) : left[c];
+      }
+    });
   } else {
-    const T share = T(1) / static_cast<T>(window.cells());
+    const T share = at.share<T>(window);
     for_window(at, window, [&](std::int64_t to) {
       for (std::int64_t c = 0; c < at.channels; ++c) d_x[to + c] += share * d_y[c];
     });
