@@ -175,6 +175,10 @@ int run_checked(int argc, char** argv, const ToolInfo& info,
   not_recipe(app.add_flag("-q,--quiet", call.quiet, "Only results, warnings and errors"));
   not_recipe(app.add_flag("-v,--verbose", call.verbose, "Tell more"));
   const auto origins = add_sources(app);
+  // Given twice, the later wins, so that an alias or a script can be overruled.
+  for (CLI::Option* option : app.get_options()) {
+    if (!option->get_positional() && option->get_expected_max() == 1) option->take_last();
+  }
   not_recipe(app.set_version_flag("--version", [&] { return version_text(info); }));
   app.get_option("--version")->description("Print the version and stop");
   not_recipe(app.set_help_flag("-h,--help", "Print this and stop"));

@@ -94,6 +94,8 @@ bool write_special(const std::string& path, std::span<const std::byte> bytes) {
   return true;
 }
 
+std::string own_descriptor(int fd) { return fmt::format("/proc/self/fd/{}", fd); }
+
 // A new file beside `target` under a name of its own. Left-overs of a killed process with our
 // number are ours to replace.
 int create_beside(const std::string& target, std::string& temporary) {
@@ -107,6 +109,33 @@ int create_beside(const std::string& target, std::string& temporary) {
     const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd >= 0 || errno != EEXIST || ::unlink(temporary.c_str()) != 0) return fd;
   }
+}
+
+// A file in the folder of `target` that has no name yet: a killed process leaves nothing behind.
+// Not every file system can do that: then it has a name (`temporary`) from the start.
+int create_nameless(const std::string& target, std::string& temporary) {
+#ifdef O_TMPFILE
+  const int fd = ::open(directory_of(target).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  if (fd >= 0 && ::access(own_descriptor(fd).c_str(), F_OK) == 0) return fd;
+  if (fd >= 0) ::close(fd);  // without /proc it could never be named
+#endif
+  return create_beside(target, temporary);
+}
+
+// Gives what create_nameless() made a name beside `target`, if it has none yet. 0, or errno.
+int name_it(int fd, const std::string& target, std::string& temporary) {
+  if (!temporary.empty()) return 0;
+  std::string name;
+  // A name that is free: made and taken away again.
+  const Descriptor probe(create_beside(target, name));
+  if (probe.get() < 0) return errno;
+  ::unlink(name.c_str());
+  if (::linkat(AT_FDCWD, own_descriptor(fd).c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) !=
+      0) {
+    return errno;
+  }
+  temporary = name;
+  return 0;
 }
 
 }  // namespace
@@ -149,17 +178,18 @@ bool write_file(const std::string& path, std::span<const std::byte> bytes) {
     if (!S_ISREG(status.st_mode)) return write_special(path, bytes);
   }
   std::string temporary;
-  Descriptor fd(create_beside(target, temporary));
+  Descriptor fd(create_nameless(target, temporary));
   if (fd.get() < 0) {
     fail(ErrorKind::failed, "{}: cannot make a file in {}: {}", path, directory_of(target),
          reason(errno));
   }
   const auto give_up = [&](const char* step, int error) {
-    ::unlink(temporary.c_str());
+    if (!temporary.empty()) ::unlink(temporary.c_str());
     fail(ErrorKind::failed, "{}: cannot {}: {}", path, step, reason(error));
   };
   if (const int error = write_all(fd.get(), bytes)) give_up("write", error);
   if (::fsync(fd.get()) != 0) give_up("bring to disk", errno);
+  if (const int error = name_it(fd.get(), target, temporary)) give_up("name", error);
   if (fd.close() != 0) give_up("close", errno);
   if (::rename(temporary.c_str(), target.c_str()) != 0) give_up("rename into place", errno);
   // The new name itself must survive a crash. Some file systems cannot sync a directory.

@@ -21,6 +21,8 @@ EvalOn parse_eval_on(const std::string& text);  // errors: usage
 struct TrainOptions {
   // The network; image size and classes are those of the data.
   std::string arch = "resnet20-cifar";
+  std::string init = {};    // a model file ("-": stdin) to start from; its table, not arch
+  bool reset_head = false;  // with init: new classes, a new last layer
   std::string shortcut = {}, shortcut_pool = {};  // empty: the architecture's own
   int width = 0;
   Dtype dtype = Dtype::f32;
@@ -31,7 +33,8 @@ struct TrainOptions {
   std::int64_t limit_train = -1, limit_test = -1;  // the first N; -1: all
   std::int64_t val = 0;                            // images set aside for validation
   data::Augment augment = {};
-  data::NormalizationKind normalize = data::NormalizationKind::channel;
+  // Unset: that of the initial model, else by channel.
+  std::optional<data::NormalizationKind> normalize = {};
 
   // The optimisation.
   std::int64_t batch = 128;

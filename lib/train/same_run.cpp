@@ -19,8 +19,8 @@ Keys keys_of(const std::string& recipe) {
     if (equals != std::string::npos) keys[line.substr(0, equals)] = line.substr(equals + 3);
     from = end + 1;
   }
-  // Compared by what they stand for: the data by its digest, lanes with a warning.
-  for (const char* key : {"data", "lanes", "device"}) keys.erase(key);
+  // Compared by what they stand for: data and initial model by their digests, lanes with a warning.
+  for (const char* key : {"data", "init", "lanes", "device"}) keys.erase(key);
   return keys;
 }
 
@@ -62,10 +62,13 @@ void check_data(const ModelFile& found, const ModelFile& asked, const std::strin
     differs(name, "data", found.data_digest.substr(0, 12), ours);
   }
   const auto &theirs = found.provenance.inputs, &mine = asked.provenance.inputs;
-  for (std::size_t i = 0; i < std::min(theirs.size(), mine.size()); ++i) {
+  if (theirs.size() != mine.size()) {
+    differs(name, "set of inputs", std::to_string(theirs.size()), std::to_string(mine.size()));
+  }
+  for (std::size_t i = 0; i < mine.size(); ++i) {
     if (theirs[i].sha256 != mine[i].sha256) {
-      differs(name, i == 0 ? "data" : "data (test)", theirs[i].sha256.substr(0, 12),
-              mine[i].sha256.substr(0, 12));
+      differs(name, i == 0 ? "data" : fmt::format("input ({})", mine[i].path),
+              theirs[i].sha256.substr(0, 12), mine[i].sha256.substr(0, 12));
     }
   }
 }

@@ -7,6 +7,7 @@
 #include "io/file.h"
 #include "io/schema.h"
 #include "train/evaluate.h"
+#include "train/initial.h"
 #include "train/metrics_log.h"
 
 namespace rn::train {
@@ -70,6 +71,10 @@ void open_data(Session& s) {
          o.data, info.height, info.width);
   }
   if (s.eval_on == EvalOn::none) return;
+  const auto splits = data::source_splits(o.data);
+  if (std::find(splits.begin(), splits.end(), data::Split::test) == splits.end()) {
+    fail(ErrorKind::input, "{}: has no test images; --eval-on none trains without", o.data);
+  }
   s.test = data::open_source(o.data, data::Split::test, o.limit_test);
   if (s.test->info().count == 0) fail(ErrorKind::input, "{}: no images to test on", o.data);
 }
@@ -77,13 +82,19 @@ void open_data(Session& s) {
 void describe_run(Session& s) {
   const TrainOptions& o = s.options;
   const data::Info& info = s.train->info();
-  s.file.spec = models::make_arch(o.arch, {.height = info.height,
-                                           .width = info.width,
-                                           .channels = info.channels,
-                                           .classes = info.classes(),
-                                           .shortcut = o.shortcut,
-                                           .shortcut_pool = o.shortcut_pool,
-                                           .base_width = o.width});
+  io::Provenance::Input initial{.path = o.init};
+  if (o.init.empty()) {
+    s.file.spec = models::make_arch(o.arch, {.height = info.height,
+                                             .width = info.width,
+                                             .channels = info.channels,
+                                             .classes = info.classes(),
+                                             .shortcut = o.shortcut,
+                                             .shortcut_pool = o.shortcut_pool,
+                                             .base_width = o.width});
+  } else {
+    s.initial = load_initial(o.init, o.dtype, initial.sha256);
+    s.file.spec = initial_spec(s.initial->file, info, o.reset_head, !o.normalize);
+  }
   check_fits(s.file.spec, info);
   if (s.test) check_fits(s.file.spec, s.test->info());
   s.file.dtype = o.dtype;
@@ -96,6 +107,7 @@ void describe_run(Session& s) {
   s.file.provenance.seed = o.seed;
   s.file.provenance.inputs = {{o.data + " train", info.digest}};
   if (s.test) s.file.provenance.inputs.push_back({o.data + " test", s.test->info().digest});
+  if (s.initial) s.file.provenance.inputs.push_back(std::move(initial));
   TrainingState state;
   state.seed = o.seed;
   state.batch = o.batch;
@@ -109,6 +121,12 @@ void describe_run(Session& s) {
   s.total = o.length.steps(s.per_epoch);
   if (s.total < 1) fail(ErrorKind::usage, "a training of {}", to_string(o.length));
   s.schedule.emplace(o.schedule, s.total, s.per_epoch);
+}
+
+data::Normalization normalization_of(const Session& s) {
+  if (s.initial && !s.options.normalize) return s.initial->file.normalization;
+  return data::measure_normalization(
+      *s.train, s.subsets.train, s.options.normalize.value_or(data::NormalizationKind::channel));
 }
 
 // With --resume, an output of the same recipe means that all is done.
@@ -184,8 +202,10 @@ Session prepare(TrainOptions options) {
   } else {
     s.network.emplace(s.file.spec, o.dtype, o.device);
     s.network->initialize(o.seed);
-    s.file.normalization = data::measure_normalization(*s.train, s.subsets.train, o.normalize);
+    if (s.initial) take_over(s.initial->network, *s.network, o.reset_head);
+    s.file.normalization = normalization_of(s);
   }
+  s.initial.reset();
   s.network->store().require_gradients();
   s.sgd.emplace(o.sgd, s.network->store());
   if (s.resumed) s.sgd->load(s.state().slots);

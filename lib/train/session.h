@@ -17,6 +17,7 @@ struct Session {
   std::int64_t per_epoch = 0, total = 0;      // in steps
   std::optional<Schedule> schedule;
   std::optional<models::Network> network;
+  std::optional<LoadedModel> initial;  // of --init, until the network is made
   std::optional<Sgd> sgd;
   ModelFile file;  // with file.training
   bool resumed = false;

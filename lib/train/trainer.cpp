@@ -45,7 +45,10 @@ bool Trainer::recorded() const {
 bool Trainer::should_stop() {
   if (!stop_reason_.empty()) return true;
   if (s_.options.stop) stop_reason_ = s_.options.stop();
-  if (stop_reason_.empty() && s_.options.max_seconds > 0 && elapsed() >= s_.options.max_seconds) {
+  // A process gets past one evaluation or one step at least, however short its time: the same
+  // command again must come to an end.
+  if (stop_reason_.empty() && s_.options.max_seconds > 0 && advanced_ &&
+      elapsed() >= s_.options.max_seconds) {
     stop_reason_ = "--max-time";
   }
   return !stop_reason_.empty();
@@ -119,6 +122,7 @@ void Trainer::train_step(const data::Batch& batch, Clock::time_point begin) {
   const double lr = s_.schedule->lr(state.step);
   const StepResult result = stepper_.run(batch, lr);
   if (!result.diverged.empty()) diverged(result.diverged, lr);
+  advanced_ = true;
   ++state.step;
   ++state.step_in_epoch;
   state.loss_sum += result.loss_sum;
@@ -176,6 +180,7 @@ std::optional<Evaluation> Trainer::measure(const data::Source& source, const cha
                                .should_stop = [this] { return should_stop(); },
                                .pool = &eval_pool_});
   if (!found.complete) return {};
+  advanced_ = true;
   return found;
 }
 

@@ -60,10 +60,11 @@ class Trainer {
   Table table_;
   Clock::time_point began_;
   std::string stop_reason_;
-  std::int64_t saved_step_ = -1;                // of the checkpoint on disk
-  double saved_at_ = 0;                         // seconds since the beginning
-  double step_seconds_ = 0;                     // spent in steps, for the rate, ...
-  std::int64_t step_images_ = 0;                // ... which is of all steps of this process
+  bool advanced_ = false;         // a step taken or an evaluation done in this process
+  std::int64_t saved_step_ = -1;  // of the checkpoint on disk
+  double saved_at_ = 0;           // seconds since the beginning
+  double step_seconds_ = 0;       // spent in steps, for the rate, ...
+  std::int64_t step_images_ = 0;  // ... which is of all steps of this process
   double epoch_seconds_ = 0, log_seconds_ = 0;  // the same since the epoch's start, the last event
   std::int64_t epoch_images_ = 0, log_images_ = 0;
   std::int64_t work_before_ = 0;

@@ -54,6 +54,32 @@ done
 small -o - -q --no-provenance >pipe.h5
 small -o file.h5 -q --no-provenance >/dev/null
 cmp pipe.h5 file.h5 || fail "-o - and -o FILE differ"
+# Starting from a model: the same classes, or a new last layer; from a pipe too; resumed.
+tune() {
+  resnet-train --limit-train 48 --limit-test 16 --batch 16 --steps 2 --lr 0.001 --no-provenance -q "$@"
+}
+tune --init m.h5 -o tuned.h5 >out
+grep -q '^tuned.h5: resnet8-cifar' out || fail "--init: $(cat out)"
+tune --init - -o piped.h5 <m.h5 >/dev/null
+for name in tuned piped; do resnet-info $name.h5 --parameters >$name.tsv; done
+cmp tuned.tsv piped.tsv || fail "--init FILE and --init - differ"
+tune --init m.h5 --reset-head -o head.h5 >/dev/null
+! cmp -s tuned.h5 head.h5 || fail "--reset-head does nothing"
+tune --init m.h5 -o tuned.h5 --resume >/dev/null || fail "--init: the finished run is not recognised"
+code=0
+tune --init m.h5 -o slow.h5 --max-time 1s --steps 4000 >/dev/null || code=$?
+[ "$code" = 75 ] || fail "--init with --max-time: exit $code"
+refused 2 'another input (other.h5)' sh -c '
+  cp head.h5 other.h5
+  resnet-train --limit-train 48 --limit-test 16 --batch 16 --steps 4000 --lr 0.001 --no-provenance \
+    -q --init other.h5 -o slow.h5 --resume'
+refused 2 'goes with --init' resnet-train --reset-head -o no.h5
+refused 3 'not-a-model.h5' resnet-train --init not-a-model.h5 -o no.h5
+code_of resnet-train --init m.h5 --arch resnet20-cifar -n --limit-train 16 --limit-test 16
+grep -q 'do nothing' err || fail "--init with --arch: $(cat err)"
+# Given twice, the later wins.
+small --batch 3 --batch 16 -o twice.h5 -q --no-provenance >/dev/null
+cmp twice.h5 file.h5 || fail "an option given twice: not the later"
 resnet-train --list-archs >out
 tab=$(printf '\t')
 head -n 1 out | grep -q "^name${tab}parameters${tab}blocks$tab" || fail "--list-archs: $(head -n 1 out)"

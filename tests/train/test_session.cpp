@@ -61,7 +61,7 @@ TEST_CASE("a checkpoint of another run is refused by the key that differs", "[tr
   CHECK(contains(with([](auto& t) { t.batch = 9; }), "another batch: 8, here 9"));
   CHECK(contains(with([](auto& t) { t.dtype = Dtype::f64; }), "another precision"));
   CHECK(contains(with([](auto& t) { t.limit_train = 40; }), "another data"));
-  CHECK(contains(with([](auto& t) { t.limit_test = 15; }), "another data (test)"));
+  CHECK(contains(with([](auto& t) { t.limit_test = 15; }), "another input"));
   CHECK(contains(with([](auto& t) { t.width = 8; }), "another block table"));
   CHECK(contains(with([](auto& t) { t.recipe = "lr = 0.2\nbatch = 8\n"; }),
                  "another lr: 0.1, here 0.2"));

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.h"
 #include "cli/run_tool.h"
 #include "cli/signals.h"
 #include "train/options.h"
@@ -17,7 +18,7 @@ struct TrainTool {
   cli::CommonOptions common;
   train::TrainOptions train;
   bool list_archs = false;
-  std::string normalize = "channel", decay = "all", schedule = "cosine", warmup_shape = "linear";
+  std::string arch, normalize, decay = "all", schedule = "cosine", warmup_shape = "linear";
   std::string epochs = "10e", steps, warmup = "0e", eval_every = "1e", eval_on;
   std::string checkpoint_every, max_time, log_every = "50i";
   std::vector<std::string> milestones;
@@ -53,8 +54,13 @@ inline CLI::Validator checked(Parse parse) {
 }
 
 inline void bind_network(CLI::App& app, TrainTool& o) {
-  app.add_option("--arch", o.train.arch, "Architecture; --list-archs shows them")
+  app.add_option("--arch", o.arch, "Architecture (resnet20-cifar); --list-archs shows them")
       ->type_name("NAME");
+  app.add_option("--init", o.train.init,
+                 "Start from this model, its architecture and its weights; - is stdin")
+      ->type_name("MODEL");
+  app.add_flag("--reset-head", o.train.reset_head,
+               "With --init: a new last layer, for the classes of the data");
   app.add_option("--shortcut", o.train.shortcut,
                  "Shortcuts that change the width: pad_end, pad_both, conv or conv_bn")
       ->type_name("KIND")
@@ -86,7 +92,8 @@ inline void bind_data(CLI::App& app, TrainTool& o) {
       ->check(cli::whole(0, 4096));
   app.add_flag("--flip,!--no-flip", o.train.augment.flip,
                "Augment: mirror half of the images, drawn at random");
-  app.add_option("--normalize", o.normalize, "Input: channel, mean-image or none")
+  app.add_option("--normalize", o.normalize,
+                 "Input: channel (or as --init has it), mean-image or none")
       ->type_name("KIND")
       ->check(checked(data::parse_normalization));
 }
@@ -187,7 +194,15 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
   t.dtype = parse_precision(o.common.precision);
   t.limit_train = o.limit_train.value_or(-1);
   t.limit_test = o.limit_test.value_or(-1);
-  t.normalize = data::parse_normalization(o.normalize);
+  if (!o.normalize.empty()) t.normalize = data::parse_normalization(o.normalize);
+  if (!o.arch.empty()) t.arch = o.arch;
+  if (t.reset_head && t.init.empty()) {
+    fail(ErrorKind::usage, "--reset-head goes with --init MODEL");
+  }
+  if (!t.init.empty() &&
+      !(o.arch.empty() && t.shortcut.empty() && t.shortcut_pool.empty() && t.width == 0)) {
+    warn("--arch, --shortcut and --width do nothing here: the network is that of --init");
+  }
   t.length = o.steps.empty() ? parse_length(o.epochs) : parse_length(o.steps);
   t.schedule.kind = parse_schedule(o.schedule);
   for (const auto& one : o.milestones) t.schedule.milestones.push_back(parse_length(one));
