@@ -45,8 +45,8 @@ bool Trainer::recorded() const {
 bool Trainer::should_stop() {
   if (!stop_reason_.empty()) return true;
   if (s_.options.stop) stop_reason_ = s_.options.stop();
-  // A process gets past one evaluation or one step at least, however short its time: the same
-  // command again must come to an end.
+  // A process gets past one step or one epoch's evaluation at least, however short its time: the
+  // same command again must come to an end.
   if (stop_reason_.empty() && s_.options.max_seconds > 0 && advanced_ &&
       elapsed() >= s_.options.max_seconds) {
     stop_reason_ = "--max-time";
@@ -180,7 +180,6 @@ std::optional<Evaluation> Trainer::measure(const data::Source& source, const cha
                                .should_stop = [this] { return should_stop(); },
                                .pool = &eval_pool_});
   if (!found.complete) return {};
-  advanced_ = true;
   return found;
 }
 
@@ -197,6 +196,7 @@ bool Trainer::finish_epoch() {
     }
   }
   record(val ? &*val : nullptr, test ? &*test : nullptr);
+  advanced_ = true;
   show_row();
   epoch_seconds_ = 0;
   epoch_images_ = 0;

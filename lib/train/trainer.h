@@ -60,7 +60,7 @@ class Trainer {
   Table table_;
   Clock::time_point began_;
   std::string stop_reason_;
-  bool advanced_ = false;         // a step taken or an evaluation done in this process
+  bool advanced_ = false;         // a step taken or an epoch evaluated in this process
   std::int64_t saved_step_ = -1;  // of the checkpoint on disk
   double saved_at_ = 0;           // seconds since the beginning
   double step_seconds_ = 0;       // spent in steps, for the rate, ...
