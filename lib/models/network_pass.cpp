@@ -31,10 +31,15 @@ nn::Signal Network::stem_forward(const Tensor& images, const nn::Pass& pass, Sav
   ops::ConvForward args;
   args.input = saved.images.value;
   if (pass.batch_statistics) args.moments = &saved.stem_moments;
-  saved.stem_raw = stem_conv_->forward(args, pass);
   nn::Signal out;
+  if (stem_norm_ && pass.folds(images.dtype())) {
+    const ops::Affine& affine = stem_norm_->forward({}, 1, pass, saved.stem_norm);
+    saved.stem_raw = stem_conv_->forward(args, affine, ops::Activation::relu, pass);
+  } else {
+    saved.stem_raw = stem_conv_->forward(args, pass);
+  }
   out.value = ops::operand(saved.stem_raw);
-  if (stem_norm_) {
+  if (stem_norm_ && !pass.folds(images.dtype())) {
     out.value.f1 = stem_norm_->forward(saved.stem_moments, 1, pass, saved.stem_norm);
     out.value.act = ops::Activation::relu;
     out.reductions[0] = stem_norm_->reduction(saved.stem_raw, saved.stem_norm);

@@ -42,6 +42,14 @@ class Conv {
     return args.output;
   }
 
+  // The same, followed by a batch norm with running statistics, and an activation: evaluation.
+  Tensor forward(ops::ConvForward args, const ops::Affine& after, ops::Activation act,
+                 const Pass& pass) const {
+    args.after = after;
+    args.act = act;
+    return forward(std::move(args), pass);
+  }
+
   // Fills in weights and gradients, takes d_input from the pool if wanted, and runs.
   Tensor backward(ops::ConvBackward args, bool want_input, const Pass& pass) const {
     args.weights = weight_->value;

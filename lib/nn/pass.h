@@ -19,6 +19,9 @@ struct Pass {
   Stream& stream = cpu_stream();
   bool batch_statistics = false;  // norms use the batch's statistics (training), else running ones
   bool keep = false;              // layers keep in their Saved what backward needs
+  // Nothing but the result is wanted: batch norms may be folded into the convolutions before them.
+  // f64 is the reference: it computes every step as it stands.
+  bool folds(Dtype dtype) const { return !batch_statistics && !keep && dtype != Dtype::f64; }
 };
 
 // The signal's value as a tensor: x1 itself if plain, else written into memory of the pool.

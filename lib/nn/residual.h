@@ -66,6 +66,7 @@ class Residual {
  private:
   Signal forward_post(const Signal& in, const Pass& pass, Saved& saved) const;
   Signal forward_pre(const Signal& in, const Pass& pass, Saved& saved) const;
+  Signal forward_post_folded(const Signal& in, const Pass& pass, Saved& saved) const;
   ops::Gradient backward_post(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
   ops::Gradient backward_pre(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
 

@@ -5,8 +5,41 @@
 
 namespace rn::nn {
 
+Signal Residual::forward_post_folded(const Signal& in, const Pass& pass, Saved& saved) const {
+  const Gate& gate = saved.gates.forward;
+  saved.value = materialize(in, pass);
+  Tensor shortcut;
+  if (gate.shortcut != 0 && shortcut_norm_) {
+    ops::ConvForward args;
+    args.input = ops::operand(saved.value);
+    shortcut_norm_->forward({}, 1, pass, saved.shortcut_norm);
+    shortcut =
+        shortcut_conv_->forward(args, saved.shortcut_norm.affine, ops::Activation::none, pass);
+  } else if (gate.shortcut != 0) {
+    shortcut = shortcut_forward(saved.value, pass, saved);
+  }
+  Tensor value = saved.value;
+  for (std::size_t k = 0; k < convs_.size(); ++k) {
+    const bool last = k + 1 == convs_.size();
+    ops::ConvForward args;
+    args.input = ops::operand(value);
+    if (last && shortcut) {
+      args.residual = shortcut;
+      args.beta = gate.shortcut;
+    }
+    norms_[k].forward({}, last ? gate.branch : 1, pass, saved.norms[k]);
+    value = convs_[k].forward(args, saved.norms[k].affine, ops::Activation::relu, pass);
+  }
+  Signal out;
+  out.value = ops::operand(value);
+  return out;
+}
+
 Signal Residual::forward_post(const Signal& in, const Pass& pass, Saved& saved) const {
   const Gate& gate = saved.gates.forward;
+  if (gate.branch != 0 && pass.folds(in.value.x1.dtype())) {
+    return forward_post_folded(in, pass, saved);
+  }
   // The shortcut reads x, and backward does: the first convolution writes it while it reads it.
   ops::Operand first = in.value;
   if (first.plain()) {

@@ -10,6 +10,8 @@ Signal Residual::forward_pre(const Signal& in, const Pass& pass, Saved& saved) c
   const Gate& gate = saved.gates.forward;
   const bool has_first_norm = spec_.preactivation != Preactivation::none;
   const bool shared = spec_.preactivation == Preactivation::shared;
+  const bool folds = pass.folds(in.value.x1.dtype());
+  const std::size_t lacking = convs_.size() - norms_.size();  // 1 where there is no first norm
   const bool need_moments = has_first_norm && pass.batch_statistics;
   saved.value_moments = in.moments;
   if (in.value.plain()) {
@@ -56,8 +58,10 @@ Signal Residual::forward_pre(const Signal& in, const Pass& pass, Saved& saved) c
       const bool last = k + 1 == convs_.size();
       ops::ConvForward args;
       args.input = first;
-      if (k > 0) {
-        const std::size_t norm = k - (convs_.size() - norms_.size());
+      if (k > 0 && folds) {
+        args.input = ops::operand(saved.raw[k - 1]);  // activated already
+      } else if (k > 0) {
+        const std::size_t norm = k - lacking;
         norms_[norm].forward(saved.moments[k - 1], 1, pass, saved.norms[norm]);
         args.input = inner(k, saved);
       } else if (shared) {
@@ -69,7 +73,13 @@ Signal Residual::forward_pre(const Signal& in, const Pass& pass, Saved& saved) c
         args.beta = gate.shortcut;
       }
       if (pass.batch_statistics) args.moments = &saved.moments[k];
-      saved.raw[k] = convs_[k].forward(args, pass);
+      if (folds && !last) {
+        BatchNorm::Saved& next = saved.norms[k + 1 - lacking];
+        norms_[k + 1 - lacking].forward({}, 1, pass, next);
+        saved.raw[k] = convs_[k].forward(args, next.affine, ops::Activation::relu, pass);
+      } else {
+        saved.raw[k] = convs_[k].forward(args, pass);
+      }
     }
     out.value = ops::operand(saved.raw.back());
     if (pass.batch_statistics) out.moments = saved.moments.back();

@@ -49,6 +49,9 @@ void conv_forward(const Conv2d& conv, const ConvForward& args, Stream& stream) {
     check_like(args.residual, shape, x.dtype(), x.device(), "residual", who);
   }
   if (args.bias) check_like(args.bias, {shape[3]}, x.dtype(), x.device(), "bias", who);
+  for (const Tensor& vector : {args.after.scale, args.after.shift}) {
+    if (vector) check_like(vector, {shape[3]}, x.dtype(), x.device(), "after", who);
+  }
   require(args.grid >= 0, "{}: grid must not be negative", who);
   require(args.output.raw() != x.raw() || x.size() == 0, "{}: output must not be the input", who);
   if (args.moments) args.moments->ensure(shape[3], x.device());

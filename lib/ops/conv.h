@@ -18,7 +18,8 @@ struct Conv2d {
   int extra_h = 0, extra_w = 0;  // more of it at the end (TensorFlow's "same" where it is uneven)
 };
 
-// output := round(alpha * (conv(input) + bias) + beta * residual), overwritten.
+// output := act(round(alpha * after(conv(input) + bias) + beta * residual)), overwritten. `after`
+// is a batch norm with frozen statistics, as in evaluation: the CPU folds it into the weights.
 struct ConvForward {
   Operand input;
   Tensor weights;
@@ -27,6 +28,8 @@ struct ConvForward {
   double alpha = 1;
   double beta = 1;
   double grid = 0;  // > 0: rounded to the nearest (even) multiple of grid
+  Affine after;     // [O]
+  Activation act = Activation::none;
   Tensor output;
   Moments* moments = nullptr;  // of output as stored, if wanted
 };

@@ -13,6 +13,7 @@ struct ConvOptions {
   GradientOptions gradient = {};
   bool bias = false, residual = false, moments = false;
   double alpha = 1, beta = 1, grid = 0;
+  bool after = false, relu = false;  // a frozen batch norm and an activation behind it
   bool shortcut = false, d_input = true, d_weights = true, d_bias = false;
   Reduce reduce0 = Reduce::none, reduce1 = Reduce::none;
   double offset = 0;  // of the bias: mean of the output in standard deviations
@@ -30,6 +31,8 @@ std::string name_of(const ConvOptions& o) {
   if (o.moments) name += "-moments";
   if (o.alpha != 1) name += fmt::format("-alpha{}", o.alpha);
   if (o.beta != 1) name += fmt::format("-beta{}", o.beta);
+  if (o.after) name += "-after";
+  if (o.relu) name += "-relu";
   if (o.grid != 0) name += fmt::format("-grid{}", o.grid);
   if (o.shortcut) name += "-shortcut";
   if (!o.d_input) name += "-no_d_input";
@@ -53,13 +56,24 @@ Step forward_step(const ConvOptions& o, const ops::Conv2d& conv, const Window2d&
   };
   optional(o.bias, "bias", {o.o}, normal(o.offset));
   optional(o.residual, "residual", y, normal());
+  optional(o.after, "after_scale", {o.o}, normal());
+  optional(o.after, "after_shift", {o.o}, normal());
   step.specs.push_back({"output", y, Role::out});
   if (o.moments) add_moments(step.specs, o.o);
   step.run = [=](Tensors& t, Stream& stream) {
     with_moments(t, [&](ops::Moments* moments) {
       ops::conv_forward(conv,
-                        {operand_of(t, o.input.relu), t("weights"), t("bias"), t("residual"),
-                         o.alpha, o.beta, o.grid, t("output"), moments},
+                        {operand_of(t, o.input.relu),
+                         t("weights"),
+                         t("bias"),
+                         t("residual"),
+                         o.alpha,
+                         o.beta,
+                         o.grid,
+                         {t("after_scale"), t("after_shift")},
+                         o.relu ? ops::Activation::relu : ops::Activation::none,
+                         t("output"),
+                         moments},
                         stream);
     });
   };
@@ -70,9 +84,11 @@ Step forward_step(const ConvOptions& o, const ops::Conv2d& conv, const Window2d&
     const Array *bias = find(v, "bias"), *residual = find(v, "residual");
     for (std::int64_t i = 0; i < out.size(); ++i) {
       if (bias) out[i] += (*bias)[i % o.o];
+      if (o.after) out[i] = v.at("after_scale")[i % o.o] * out[i] + v.at("after_shift")[i % o.o];
       out[i] *= o.alpha;
       if (residual) out[i] += o.beta * (*residual)[i];
       if (o.grid > 0) out[i] = std::nearbyint(out[i] / o.grid) * o.grid;
+      if (o.relu && out[i] < 0) out[i] = 0;
     }
     v["output"] = out;
     reference_moments(v, out);
@@ -159,7 +175,7 @@ void add(Cases& cases, const ConvOptions& o) {
     }
     return sum;
   };
-  if (o.grid == 0 && o.offset == 0 && !o.bench) {
+  if (o.grid == 0 && o.offset == 0 && !o.bench && !o.after && !o.relu) {
     if (o.d_input) of.derivatives = operand_derivatives(o.input);
     const auto of_name = [](const char* name) {
       return [name](const Values& v) { return v.at(name); };
@@ -195,6 +211,14 @@ void refuses(Cases& cases) {
     refused_shape("negative padding", {1, 1, -1, 1}, weights);
     refused_shape("negative padding at the end", {1, 1, 1, 1, 0, -1}, weights);
     refused_shape("a kernel that does not fit", {1, 1, 1, 1}, tensor({5, 7, 3, 3}));
+    // An activation keeps what is not a number: nothing hides behind it.
+    const Tensor bad = Tensor::zeros({5, 3, 3, 3}, Dtype::f32, Tag::workspace);
+    bad.data<float>()[0] = std::nanf("");
+    ops::ConvForward activated = args;
+    activated.weights = bad;
+    activated.act = ops::Activation::relu;
+    ops::conv_forward({1, 1, 1, 1}, activated);
+    if (!std::isnan(y.data<float>()[5 * 5])) throw std::runtime_error("ReLU hides a NaN");
     ops::ConvForward broken = args;
     broken.grid = -1;
     refused("a negative grid", {1, 1, 1, 1}, broken);
@@ -294,6 +318,26 @@ void conv_cases(Cases& cases) {
     o.input = {.x2 = true, .relu = true};
     o.shortcut = true;
     o.reduce1 = Reduce::centered;
+    add(cases, o);
+  }
+  // Evaluation: a frozen batch norm behind, the addition, the activation.
+  for (const std::int64_t c : {7, 16, 64}) {
+    ConvOptions o = shape(6, 6, 5, 16, c);
+    o.relu = true;
+    add(cases, o);
+    o.after = true;
+    add(cases, o);
+    o.bias = o.residual = true;
+    add(cases, o);
+    o.alpha = 0.5;
+    o.beta = -2;
+    o.relu = false;
+    add(cases, o);
+    o.grid = 0.0625;
+    o.relu = o.moments = true;
+    add(cases, o);
+    o = shape(3, 7, 7, 16, c, 1, 2, 0);
+    o.after = o.relu = o.residual = true;
     add(cases, o);
   }
   // The rest of the forward pass and of the backward pass.

@@ -4,6 +4,7 @@
 #include "ops/cpu/conv.h"
 
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "base/parallel.h"
@@ -14,7 +15,7 @@
 namespace rn::ops::cpu {
 namespace {
 
-constexpr std::int64_t tile_bytes = 128 << 10;  // of the larger of a tile's input and output
+constexpr std::int64_t tile_bytes = 512 << 10;  // of the larger of a tile's input and output
 
 ConvGeometry geometry_of(const Conv2d& conv, const Shape& x, const Shape& weights) {
   const Shape y = conv_output_shape(conv, x, weights);
@@ -44,34 +45,82 @@ const T* pointer(const Tensor& tensor) {
   return tensor ? tensor.data<T>() : nullptr;
 }
 
-// y := round(alpha * (y + bias) + beta * residual)
 template <class T>
-void finish_rows(const ConvForward& args, const T* bias, const T* residual, std::int64_t rows,
-                 std::int64_t channels, T* y) {
-  const T alpha = static_cast<T>(args.alpha), beta = static_cast<T>(args.beta);
-  if (alpha != T(1) || bias || residual) {
-    GradientRows<T> affine;  // p*g + q*c + r has the same shape as this
-    std::vector<T> p, q, r;
-    affine.g = y;
-    affine.r = bias;
-    if (alpha != T(1)) {
-      p.assign(static_cast<std::size_t>(channels), alpha);
-      affine.p = p.data();
-      for (std::int64_t c = 0; bias && c < channels; ++c) r.push_back(alpha * bias[c]);
-      if (bias) affine.r = r.data();
+void relu_rows(std::int64_t rows, std::int64_t channels, T* y) {
+  OperandRows<T> value;
+  value.x1 = y;
+  value.relu = true;
+  operand_rows(value, rows, channels, y, static_cast<T*>(nullptr));
+}
+
+// What becomes of conv(input), per output channel: scale * conv + shift [+ beta * residual], with
+// alpha, the bias and the frozen batch norm in scale and shift.
+template <class T>
+struct Finish {
+  std::vector<T> scale, shift, beta;  // empty: 1, 0, 1
+  explicit Finish(const ConvForward& args, std::int64_t channels) {
+    const T *bias = pointer<T>(args.bias), *after_scale = pointer<T>(args.after.scale),
+            *after_shift = pointer<T>(args.after.shift);
+    const auto size = static_cast<std::size_t>(channels);
+    if (args.alpha != 1 || after_scale) scale.resize(size);
+    if (bias || after_shift) shift.resize(size);
+    for (std::size_t c = 0; c < size; ++c) {
+      const double by = after_scale ? after_scale[c] : 1;
+      const double from = (bias ? by * bias[c] : 0) + (after_shift ? after_shift[c] : 0);
+      if (!scale.empty()) scale[c] = static_cast<T>(args.alpha * by);
+      if (!shift.empty()) shift[c] = static_cast<T>(args.alpha * from);
     }
-    if (residual && beta == T(1)) affine.add = residual;
-    if (residual && beta != T(1)) {
-      q.assign(static_cast<std::size_t>(channels), beta);
-      affine.c = residual;
-      affine.q = q.data();
-    }
+    if (args.residual && args.beta != 1) beta.assign(size, static_cast<T>(args.beta));
+  }
+  const T* scale_or_null() const { return scale.empty() ? nullptr : scale.data(); }
+  const T* shift_or_null() const { return shift.empty() ? nullptr : shift.data(); }
+};
+
+// y := act(round(scale * y + shift + beta * residual))
+template <class T>
+void finish_rows(const ConvForward& args, const Finish<T>& finish, const T* residual,
+                 std::int64_t rows, std::int64_t channels, T* y) {
+  GradientRows<T> affine;  // p*g + q*c + r has the same shape as this
+  affine.g = y;
+  affine.p = finish.scale_or_null();
+  affine.r = finish.shift_or_null();
+  if (residual && finish.beta.empty()) affine.add = residual;
+  if (residual && !finish.beta.empty()) {
+    affine.c = residual;
+    affine.q = finish.beta.data();
+  }
+  if (affine.p || affine.r || residual) {
     gradient_rows(affine, rows, channels, y, static_cast<T*>(nullptr));
   }
   if (args.grid > 0) {
     const T grid = static_cast<T>(args.grid), inverse = static_cast<T>(1 / args.grid);
     for (std::int64_t k = 0; k < rows * channels; ++k) y[k] = std::nearbyint(y[k] * inverse) * grid;
   }
+  if (args.act == Activation::relu) relu_rows(rows, channels, y);
+}
+
+// y := beta * residual, for a kernel that adds to y.
+template <class T>
+void begin_rows(const Finish<T>& finish, const T* residual, std::int64_t rows,
+                std::int64_t channels, T* y) {
+  if (finish.beta.empty()) {
+    std::copy_n(residual, rows * channels, y);
+  } else {
+    for (std::int64_t k = 0; k < rows * channels; ++k) y[k] = finish.beta[0] * residual[k];
+  }
+}
+
+// OHWI weights times scale, per output channel.
+template <class T>
+const T* scaled_weights(const Tensor& weights, const Finish<T>& finish) {
+  const T* from = weights.data<T>();
+  if (finish.scale.empty()) return from;
+  T* to = scratch<T>(Slot::update, weights.size());
+  const std::int64_t row = weights.size() / weights.dim(0);
+  for (std::int64_t k = 0; k < weights.size(); ++k) {
+    to[k] = from[k] * finish.scale[static_cast<std::size_t>(k / row)];
+  }
+  return to;
 }
 
 template <class T>
@@ -81,14 +130,21 @@ void forward(const Conv2d& conv, const ConvForward& args) {
   const std::int64_t images = shape[0];
   const std::int64_t in_rows = g.h * g.w, out_rows = g.p * g.q;
   const int tile = tile_of(g, sizeof(T), images);
-  const ConvKernel<T>& kernel = conv_kernel<T>(ConvPass::forward, g, tile);
+  // oneDNN has scale, shift and residual in registers; its ReLU would turn NaN into 0, so that is
+  // ours. Rounding, and f64, go over the results once more.
+  const Finish<T> finish(args, g.o);
+  const bool fused = std::is_same_v<T, float> && args.grid == 0;
+  Epilogue epilogue;
+  if (fused) {
+    epilogue = {!finish.shift.empty(), args.residual.defined()};
+  }
+  const ConvKernel<T>& kernel = conv_kernel<T>(ConvPass::forward, g, tile, epilogue);
   T* packed = scratch<T>(Slot::weights, kernel.packed_size());
-  kernel.pack(args.weights.data<T>(), packed);
+  kernel.pack(fused ? scaled_weights(args.weights, finish) : args.weights.data<T>(), packed);
 
   const OperandRows<T> input(args.input);
   const bool plain = args.input.plain();
   T* stored = args.input.stored ? args.input.stored.data<T>() : nullptr;
-  const T* bias = pointer<T>(args.bias);
   const T* residual = pointer<T>(args.residual);
   T* output = args.output.data<T>();
 
@@ -112,9 +168,11 @@ void forward(const Conv2d& conv, const ConvForward& args) {
         x = value;
       }
       T* y = output + first * g.output_size();
-      kernel.run(count, x, packed, y);
-      finish_rows(args, bias, residual ? residual + first * g.output_size() : nullptr,
-                  count * out_rows, g.o, y);
+      const T* add = residual ? residual + first * g.output_size() : nullptr;
+      if (fused && add) begin_rows(finish, add, count * out_rows, g.o, y);
+      kernel.run(count, x, packed, y, finish.shift_or_null());
+      if (fused && args.act == Activation::relu) relu_rows(count * out_rows, g.o, y);
+      if (!fused) finish_rows(args, finish, add, count * out_rows, g.o, y);
       if (args.moments) {
         moments_rows(y, count * out_rows, g.o, moments[static_cast<std::size_t>(lane)]);
       }

@@ -25,7 +25,8 @@ class GemmKernel final : public ConvKernel<double> {
     for (std::int64_t k = 0; k < g_.weights_size(); ++k) ohwi[k] += alpha * packed[k];
   }
 
-  void run(int images, const double* from, const double* packed, double* to) const override {
+  void run(int images, const double* from, const double* packed, double* to,
+           const double*) const override {
     double* column = scratch<double>(Slot::column, pixels() * depth());
     for (int n = 0; n < images; ++n) {
       if (pass_ == ConvPass::forward) {
@@ -94,7 +95,7 @@ class GemmKernel final : public ConvKernel<double> {
 }  // namespace
 
 template <>
-const ConvKernel<double>& conv_kernel(ConvPass pass, const ConvGeometry& geometry, int) {
+const ConvKernel<double>& conv_kernel(ConvPass pass, const ConvGeometry& geometry, int, Epilogue) {
   using Key = std::tuple<ConvPass, ConvGeometry>;
   static std::mutex mutex;
   static auto* cache = new std::map<Key, std::unique_ptr<GemmKernel>>;

@@ -24,6 +24,12 @@ struct ConvGeometry {
 
 enum class ConvPass { forward, backward_data, backward_weights };
 
+// What the forward pass does with its result before it is written: y := conv + bias [+ y].
+struct Epilogue {
+  bool bias = false, sum = false;
+  auto operator<=>(const Epilogue&) const = default;
+};
+
 template <class T>
 class ConvKernel {
  public:
@@ -33,14 +39,17 @@ class ConvKernel {
   virtual void pack(const T* ohwi, T* packed) const = 0;
   // ohwi += alpha * packed
   virtual void unpack_add(const T* packed, T alpha, T* ohwi) const = 0;
-  // forward: (x, packed) -> y;  backward_data: (g, packed) -> dx, all overwritten.
-  virtual void run(int images, const T* from, const T* packed, T* to) const = 0;
+  // forward: (x, packed [, bias]) -> y;  backward_data: (g, packed) -> dx; overwritten, but for the
+  // sum of an epilogue.
+  virtual void run(int images, const T* from, const T* packed, T* to,
+                   const T* bias = nullptr) const = 0;
   // backward_weights: (x, g) -> packed, overwritten.
   virtual void run_weights(int images, const T* x, const T* g, T* packed) const = 0;
 };
 
-// From a cache that lives as long as the program.
+// From a cache that lives as long as the program. Only f32 has epilogues.
 template <class T>
-const ConvKernel<T>& conv_kernel(ConvPass pass, const ConvGeometry& geometry, int tile);
+const ConvKernel<T>& conv_kernel(ConvPass pass, const ConvGeometry& geometry, int tile,
+                                 Epilogue epilogue = {});
 
 }  // namespace rn::ops::cpu

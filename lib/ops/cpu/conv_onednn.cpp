@@ -44,8 +44,8 @@ struct Primitive {
 
 class OnednnKernel final : public ConvKernel<float> {
  public:
-  OnednnKernel(ConvPass pass, const ConvGeometry& geometry, int tile)
-      : pass_(pass), geometry_(geometry), tile_(tile) {
+  OnednnKernel(ConvPass pass, const ConvGeometry& geometry, int tile, Epilogue epilogue)
+      : pass_(pass), geometry_(geometry), tile_(tile), epilogue_(epilogue) {
     stream();  // single-threaded before any primitive is made
     const memory::dims dims{geometry.o, geometry.i, geometry.kh, geometry.kw};
     plain_ = describe(dims, Tag::ohwi);
@@ -78,15 +78,20 @@ class OnednnKernel final : public ConvKernel<float> {
     for (std::int64_t k = 0; k < geometry_.weights_size(); ++k) ohwi[k] += alpha * plain[k];
   }
 
-  void run(int images, const float* from, const float* packed, float* to) const override {
+  void run(int images, const float* from, const float* packed, float* to,
+           const float* bias) const override {
     const Primitive& primitive = at(images);
     const bool forward = pass_ == ConvPass::forward;
-    execute(primitive,
-            {{forward ? DNNL_ARG_SRC : DNNL_ARG_DIFF_SRC,
-              memory(primitive.src, engine(), forward ? const_cast<float*>(from) : to)},
-             {DNNL_ARG_WEIGHTS, memory(primitive.weights, engine(), const_cast<float*>(packed))},
-             {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST,
-              memory(primitive.dst, engine(), forward ? to : const_cast<float*>(from))}});
+    std::unordered_map<int, memory> args{
+        {forward ? DNNL_ARG_SRC : DNNL_ARG_DIFF_SRC,
+         memory(primitive.src, engine(), forward ? const_cast<float*>(from) : to)},
+        {DNNL_ARG_WEIGHTS, memory(primitive.weights, engine(), const_cast<float*>(packed))},
+        {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST,
+         memory(primitive.dst, engine(), forward ? to : const_cast<float*>(from))}};
+    if (epilogue_.bias) {
+      args.emplace(DNNL_ARG_BIAS, memory(bias_desc(), engine(), const_cast<float*>(bias)));
+    }
+    execute(primitive, std::move(args));
   }
 
   void run_weights(int images, const float* x, const float* g, float* packed) const override {
@@ -112,6 +117,16 @@ class OnednnKernel final : public ConvKernel<float> {
     queue.wait();
   }
 
+  memory::desc bias_desc() const {
+    return epilogue_.bias ? describe({geometry_.o}, Tag::x) : memory::desc();
+  }
+
+  dnnl::post_ops post_ops() const {
+    dnnl::post_ops ops;
+    if (epilogue_.sum) ops.append_sum(1.0F);
+    return ops;
+  }
+
   template <class Description>
   static Primitive take(const Description& d, ConvPass pass) {
     if (pass == ConvPass::forward) {
@@ -134,18 +149,19 @@ class OnednnKernel final : public ConvKernel<float> {
     const auto algorithm = dnnl::algorithm::convolution_direct;
     dnnl::primitive_attr attr;
     attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    dnnl::primitive_attr forward_attr = attr;
+    forward_attr.set_post_ops(post_ops());
     using Forward = dnnl::convolution_forward;
     using Data = dnnl::convolution_backward_data;
     using Weights = dnnl::convolution_backward_weights;
     const auto training = dnnl::prop_kind::forward_training;
 #if DNNL_VERSION_MAJOR >= 3
-    const memory::desc none;
-    const Forward::primitive_desc forward(engine(), training, algorithm, src, weights, none, dst,
-                                          strides, before, after, attr);
+    const Forward::primitive_desc forward(engine(), training, algorithm, src, weights, bias_desc(),
+                                          dst, strides, before, after, forward_attr);
 #else
     const Forward::primitive_desc forward(
-        Forward::desc(training, algorithm, src, weights, dst, strides, before, after), attr,
-        engine());
+        Forward::desc(training, algorithm, src, weights, bias_desc(), dst, strides, before, after),
+        forward_attr, engine());
 #endif
     Primitive primitive;
     if (pass_ == ConvPass::forward) {
@@ -180,6 +196,7 @@ class OnednnKernel final : public ConvKernel<float> {
   ConvPass pass_;
   ConvGeometry geometry_;
   int tile_;
+  Epilogue epilogue_;
   memory::desc plain_, packed_;
   dnnl::reorder pack_, unpack_;
   std::vector<Primitive> primitives_;
@@ -188,15 +205,16 @@ class OnednnKernel final : public ConvKernel<float> {
 }  // namespace
 
 template <>
-const ConvKernel<float>& conv_kernel(ConvPass pass, const ConvGeometry& geometry, int tile) {
-  using Key = std::tuple<ConvPass, ConvGeometry, int>;
+const ConvKernel<float>& conv_kernel(ConvPass pass, const ConvGeometry& geometry, int tile,
+                                     Epilogue epilogue) {
+  using Key = std::tuple<ConvPass, ConvGeometry, int, Epilogue>;
   static std::mutex mutex;
   static auto* cache = new std::map<Key, std::unique_ptr<OnednnKernel>>;
   std::lock_guard lock(mutex);
-  std::unique_ptr<OnednnKernel>& kernel = (*cache)[{pass, geometry, tile}];
+  std::unique_ptr<OnednnKernel>& kernel = (*cache)[{pass, geometry, tile, epilogue}];
   if (!kernel) {
     try {
-      kernel = std::make_unique<OnednnKernel>(pass, geometry, tile);
+      kernel = std::make_unique<OnednnKernel>(pass, geometry, tile, epilogue);
     } catch (const dnnl::error& error) {
       fail(ErrorKind::failed, "oneDNN refuses a {}x{} convolution of {}x{}x{}: {}", geometry.kh,
            geometry.kw, geometry.h, geometry.w, geometry.i, error.what());
