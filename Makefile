@@ -26,8 +26,11 @@ OPTIONS = -DRESNET_NATIVE=$(if $(filter 1,$(NATIVE)),ON,OFF) \
 	-DRESNET_CUDA=$(CUDA) $(if $(CUDA_ARCH),"-DRESNET_CUDA_ARCHITECTURES=$(CUDA_ARCH)")
 , := ,
 
+FUZZ_OPTIONS = -DRESNET_FUZZ=ON -DRESNET_SANITIZE=address$(,)undefined -DRESNET_CUDA=off \
+	-DRESNET_NATIVE=OFF
+
 PACKAGES = g++ cmake ninja-build pkg-config libhdf5-dev libopenblas-dev liblapacke-dev libdnnl-dev \
-	libcli11-dev libspdlog-dev libfmt-dev catch2 gnuplot-nox
+	libcli11-dev libspdlog-dev libfmt-dev libzip-dev nlohmann-json3-dev catch2 gnuplot-nox
 
 .PHONY: list
 list: ## print this list
@@ -65,6 +68,15 @@ test: deps ## build and run all tests; SANITIZE=1 with ASan and UBSan, WERROR=1 
 	@if test -s $(BUILD)/tests/skipped.txt; then echo "Skipped test cases:"; \
 	  sed 's/^/  /' $(BUILD)/tests/skipped.txt; fi
 
+FUZZ_TIME ?= 60
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZ_TIME=60 seconds, with clang, ASan and UBSan (build-fuzz)
+	@sh share/cmake/deps.sh $(PACKAGES) clang libomp-dev
+	@CXX=clang++ CC=clang $(MAKE) --no-print-directory configure BUILD=build-fuzz \
+	  OPTIONS="$(FUZZ_OPTIONS)"
+	@cmake --build build-fuzz --parallel $(JOBS) --target fuzz
+	@sh tests/fuzz/run.sh build-fuzz $(FUZZ_TIME)
+
 .PHONY: lint
 lint: build ## the lints alone, and the format of the sources
 	@cd $(BUILD) && ctest --output-on-failure -L lint
@@ -89,6 +101,11 @@ check-gpu: build ## compare, check and time every op on the GPU
 check-cifar10: build ## checks on real CIFAR-10: CIFAR10=DIR, or after make fetch-cifar10
 	@sh tests/data/check_cifar10.sh $(BUILD) "$(or $(CIFAR10),$(DATA)/cifar-10-batches-bin)"
 
+.PHONY: check-interop
+check-interop: build ## compare with torch, timm, keras: PYTHON=python3; WEIGHTS=DIR CIFAR10=DIR
+	@SOURCE=$(CURDIR) BUILD=$(abspath $(BUILD)) PYTHON="$(or $(PYTHON),python3)" WEIGHTS="$(WEIGHTS)" \
+	  CIFAR10="$(CIFAR10)" sh tests/interop/interop.sh
+
 .PHONY: fetch-cifar10
 fetch-cifar10: ## download CIFAR-10 (163 MB) from its home page into DATA=data
 	@sh share/fetch-cifar10.sh $(DATA)
@@ -103,4 +120,4 @@ install: build ## install into PREFIX (/usr/local), below DESTDIR if given
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf build build-asan build-cuda
+	rm -rf build build-asan build-cuda build-fuzz

@@ -73,6 +73,20 @@ class H5 {
   double get_double(const std::string& path, const std::string& name) const;
   std::vector<std::string> attributes(const std::string& path) const;  // names, in byte order
 
+  // For files of other tools. Lists of text as attributes, of rank 0 or 1; written with a fixed
+  // length. An empty list may be of any type. Errors (input): absent, other content, more than
+  // `limit`.
+  void set(const std::string& path, const std::string& name, std::span<const std::string> values);
+  std::vector<std::string> get_strings(const std::string& path, const std::string& name,
+                                       std::size_t limit) const;
+  bool is_group(const std::string& path) const;    // false also where nothing is
+  bool is_dataset(const std::string& path) const;  // false also where nothing is
+  std::size_t size() const;                        // bytes of the file as it was opened
+  // Any numbers, widened: 16-bit floats to f32, integers to i64; `stored` says "f16", "bf16" (as
+  // Keras marks it), "i32", ... Errors and limit as of read().
+  Tensor read_widened(const std::string& path, Tag tag, std::string& stored,
+                      std::int64_t limit) const;
+
   struct Impl;  // lib/io/h5_impl.h
 
  private:

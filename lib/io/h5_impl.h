@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "io/h5.h"
+#include "io/quoted.h"
 
 namespace rn::io {
 
@@ -35,9 +36,6 @@ void silence_hdf5();
 
 // The innermost message of libhdf5's error stack, in brackets, or nothing; clears the stack.
 std::string hdf5_reason();
-
-// 'name', with control characters escaped: names come from files, and messages are one line.
-std::string quoted(std::string_view name);
 
 // Errors (input) when the bytes are no complete HDF5 file, saying what they are instead.
 void check_image(std::span<const std::byte> image, const std::string& name,

@@ -11,7 +11,7 @@ find lib tools -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' | s
     nn = ops " nn"; models = nn " models"; io = tensor " io"; train = models " data io comm train"
     allow("base", ""); allow("device", base); allow("tensor", device); allow("ops", tensor)
     allow("nn", ops); allow("models", nn); allow("io", tensor); allow("data", io)
-    allow("comm", tensor); allow("train", train); allow("convert", models " io")
+    allow("comm", tensor); allow("convert", models " io"); allow("train", train " convert")
     allow("study", train); allow("video", train); allow("plot", "io base")
     allow("cli", "io device base")
   }
@@ -30,6 +30,8 @@ find lib tools -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' | s
       complain("lib/" room " may not include lib/" to[1])
   }
   /^[ \t]*#[ \t]*include/ {
+    if (/<zip\.h>/ && FILENAME != "lib/io/zip.cpp") complain("zip archives through io/zip.h")
+    if (/nlohmann/ && room != "io" && room != "convert") complain("JSON is parsed in lib/io and lib/convert only")
     if (/hdf5/ && room != "io") complain("HDF5 is for lib/io only")
     if (/dnnl|cblas\.h|lapacke\.h/ && room != "ops") complain("this library is for lib/ops only")
     if (/<cuda|<cublas|<cudnn|<mma\.h|<nccl/ && FILENAME !~ /\/cuda\//) complain("CUDA is for */cuda/ only")

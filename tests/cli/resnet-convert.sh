@@ -1,0 +1,121 @@
+#!/bin/sh
+# resnet-convert from the outside: out and in again, pipes, listings, refusals.
+set -eu
+: "${BUILD:?}"
+PATH=$BUILD/bin:$PATH
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+fail() {
+  echo "$*"
+  exit 1
+}
+refused() { # refused CODE PATTERN COMMAND...
+  want=$1 pattern=$2
+  shift 2
+  code=0
+  "$@" >out 2>err || code=$?
+  [ "$code" = "$want" ] || fail "$*: exit $code instead of $want: $(cat err)"
+  grep -q -e "$pattern" err || fail "$*: $(cat err)"
+  [ "$(wc -l <err)" = 1 ] || fail "$*: more than one line: $(cat err)"
+}
+train="resnet-train --epochs 1 --limit-train 64 --limit-test 64 --batch 32 -q"
+evaluate() { resnet-eval "$1" --data synth:shapes --limit-test 64 --json |
+  sed -e 's/"model":"[^"]*",//' -e 's/"images_per_second":[^,}]*//'; }
+tensors() { resnet-info "$1" --parameters; }
+
+# Out and back, bit for bit, in both forms, for different tables.
+for arch in "resnet8-cifar" "resnet8-cifar --shortcut pad_both" "preresnet8-cifar --shortcut conv"; do
+  # shellcheck disable=SC2086
+  $train --arch $arch --width 8 -o model.h5 --force >summary
+  evaluate model.h5 >want
+  for form in out.safetensors out.h5; do
+    resnet-convert model.h5 -o $form --force 2>note
+    [ "$(wc -l <note)" = 1 ] || fail "$arch to $form: $(cat note)"
+    resnet-convert $form -o back.h5 --force --to model 2>note
+    [ "$(wc -l <note)" = 1 ] || fail "$arch from $form: $(cat note)"
+    evaluate back.h5 >have
+    cmp want have || fail "$arch: $form evaluates differently"
+    tensors model.h5 >a
+    tensors back.h5 >b
+    cmp a b || fail "$arch: other tensors after $form"
+    resnet-info model.h5 --blocks >a
+    resnet-info back.h5 --blocks >b
+    cmp a b || fail "$arch: another block table after $form"
+    resnet-convert back.h5 -o twice --to "$(case $form in *.h5) echo keras ;; *) echo safetensors ;; esac)" \
+      --force 2>note
+    [ $form = out.safetensors ] || cmp $form twice || fail "$arch: $form is not the same twice"
+  done
+done
+resnet-info back.h5 | grep -q disc || fail "class names are lost"
+
+# Pipes.
+$train -o - | resnet-convert - -o - 2>note | resnet-convert - -o - 2>note |
+  resnet-eval - --data synth:shapes --limit-test 64 --json | grep -q '"count":64' || fail "pipes"
+grep -q 'stdin: safetensors, export of resnet-tools: resnet20-cifar (20 layers deep, 9 blocks' note ||
+  fail "not said what it is: $(cat note)"
+
+# What is in a file, and what would be done.
+$train --arch resnet8-cifar -o model.h5 --force >summary
+resnet-convert model.h5 -o w.safetensors 2>note
+resnet-convert --list w.safetensors >list 2>note
+head -n 1 list | grep -q '^name	dtype	shape$' || fail "--list: $(head -n 1 list)"
+grep -q '^layer1.0.bn1.num_batches_tracked	i64	\[\]$' list || fail "--list: $(cat list)"
+grep -q '^conv1.weight	f32	\[16, 3, 3, 3\]$' list || fail "--list: $(cat list)"
+grep -q 'w.safetensors: safetensors$' note || fail "--list: $(cat note)"
+resnet-convert --list w.safetensors --json 2>note | grep -q '"name":"fc.bias","dtype":"f32","shape":\[10\]' ||
+  fail "--list --json"
+resnet-convert w.safetensors --dry-run --json >json 2>note
+[ "$(wc -l <json)" = 1 ] || fail "--json: $(cat json)"
+for key in '"format":"safetensors"' '"arch":"resnet8-cifar"' '"depth":8' '"parameters":75290' \
+  '"assumptions":\[\]' '"dry_run":true'; do
+  grep -q "$key" json || fail "--json lacks $key: $(cat json)"
+done
+resnet-convert w.safetensors -o q.h5 -q 2>note
+[ ! -s note ] || fail "-q is not quiet: $(cat note)"
+resnet-convert w.safetensors -o one.h5 --no-provenance -q
+resnet-convert w.safetensors -o two.h5 --no-provenance -q
+cmp one.h5 two.h5 || fail "the same conversion gives other bytes"
+resnet-info one.h5 --provenance | grep -q resnet-convert || fail "no provenance"
+resnet-info q.h5 --provenance | grep -q "$(sha256sum <w.safetensors | cut -d ' ' -f 1)" ||
+  fail "the input's digest is not noted"
+
+# What the user knows better is stronger than what the file says.
+resnet-convert --normalize 0.5,0.25 --pad-shortcut both --input 32x32 --arch-option bn_momentum=0.2 \
+  --arch-option bn_eps=0.001 w.safetensors -o opt.h5 -q
+resnet-info opt.h5 --blocks | grep -q pad_both || fail "--pad-shortcut"
+resnet-info opt.h5 --blocks | grep -q 0.001 || fail "--arch-option"
+seq 10 | sed 's/^/kind/' >names
+resnet-convert w.safetensors -o named.h5 --classes names -q
+resnet-info named.h5 | grep -q kind7 || fail "--classes"
+
+# A converted model goes on in training, also with other classes.
+resnet-train --init q.h5 --epochs 1 --limit-train 64 --limit-test 64 --batch 32 -q -o fine.h5 >summary ||
+  fail "does not go on"
+
+# Refusals.
+refused 2 'is a model already' resnet-convert model.h5 -o x.h5 --to model
+refused 2 'two steps' resnet-convert w.safetensors -o x.h5 --to keras
+refused 2 'resnet-info' resnet-convert --list model.h5
+refused 2 '\-o FILE is missing' resnet-convert w.safetensors
+refused 2 '\-\-force' resnet-convert w.safetensors -o q.h5
+refused 2 'KEY=VALUE' resnet-convert w.safetensors -o x.h5 --arch-option stride
+refused 2 'known are bn_eps' resnet-convert w.safetensors -o x.h5 --arch-option stride=1
+refused 2 'HEIGHTxWIDTH' resnet-convert w.safetensors -o x.h5 --input 32
+refused 2 '\-\-normalize' resnet-convert w.safetensors -o x.h5 --normalize 1,2,3
+refused 2 'both want stdout' resnet-convert w.safetensors -o - --json
+refused 3 'names 3 classes' sh -c 'seq 3 >few; resnet-convert w.safetensors -o x.h5 --classes few'
+refused 3 'missing.pth' resnet-convert missing.pth -o x.h5
+printf 'text, no weights\n' >text.pth
+refused 3 'text.pth' resnet-convert text.pth -o x.h5
+head -c 20000 w.safetensors >short.safetensors
+refused 3 'short.safetensors' resnet-convert short.safetensors -o x.h5
+refused 3 'stdin' sh -c 'resnet-convert - -o x.h5 <short.safetensors'
+printf 'fc.bias\tsomething\n' >map
+refused 3 'does not fit.*1 missing: fc.bias; 1 left over: something' \
+  resnet-convert w.safetensors -o x.h5 --map map
+printf 'fc.bia\tsomething\n' >map
+refused 3 "map: renames 'fc.bia'" resnet-convert w.safetensors -o x.h5 --map map
+refused 3 'does not fit resnet20-cifar' resnet-convert w.safetensors -o x.h5 --arch resnet20-cifar -q
+[ ! -e x.h5 ] || fail "a refusal left a file"
+refused 1 'No space left' sh -c 'resnet-convert w.safetensors -q -o - >/dev/full'

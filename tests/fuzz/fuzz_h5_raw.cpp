@@ -1,0 +1,223 @@
+// HDF5 by bytes: sound images with damaged bytes, each batch in a process of its own, because
+// libhdf5 itself can crash on these. A crash is laid at the door of the library whose frame comes
+// first in the stack, after those of the C and C++ runtimes and of this program (which holds the
+// sanitizers). fuzz_h5_raw [-max_total_time=S] [-runs=N] [-seed=N] [-artifact_prefix=P]; exit 1 on
+// a finding of ours.
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <fstream>
+#include <map>
+#include <random>
+#include <vector>
+
+#include "fuzz/h5_images.h"
+#include "fuzz/h5_readers.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+// Signals come here; an error of memory ends in abort. libhdf5 forgets memory on damaged files.
+extern "C" const char* __asan_default_options() {
+  return "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0:"
+         "abort_on_error=1:detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=1024";
+}
+extern "C" const char* __ubsan_default_options() { return "print_stacktrace=1:abort_on_error=1"; }
+#endif
+#endif
+
+namespace {
+
+using namespace rn;
+
+constexpr std::uint64_t batch = 500;
+constexpr unsigned seconds_each = 20;
+
+enum class Fault { none, hdf5, ours };
+
+// What a child leaves behind.
+struct Shared {
+  std::uint64_t current;
+  Fault fault;
+  char where[160];
+};
+Shared* shared = nullptr;
+
+void on_signal(int number) {
+  void* frames[64];
+  const int count = backtrace(frames, 64);
+  shared->fault = Fault::ours;  // unless a frame says otherwise
+  std::snprintf(shared->where, sizeof shared->where, "signal %d, no frame of either library",
+                number);
+  for (int i = 0; i < count; ++i) {
+    Dl_info info;
+    if (!dladdr(frames[i], &info) || !info.dli_fname) continue;
+    const bool theirs = std::strstr(info.dli_fname, "libhdf5") != nullptr;
+    if (!theirs && !std::strstr(info.dli_fname, "libresnet")) continue;
+    shared->fault = theirs ? Fault::hdf5 : Fault::ours;
+    std::snprintf(shared->where, sizeof shared->where, "signal %d in %s %s+%#zx", number,
+                  theirs ? "libhdf5" : "libresnet", info.dli_sname ? info.dli_sname : "?",
+                  static_cast<std::size_t>(
+                      static_cast<char*>(frames[i]) -
+                      static_cast<char*>(info.dli_saddr ? info.dli_saddr : info.dli_fbase)));
+    break;
+  }
+  _exit(99);
+}
+
+void catch_signals() {
+  static char stack[1 << 16];  // of its own, for when the stack has run over
+  const stack_t alternative{.ss_sp = stack, .ss_flags = 0, .ss_size = sizeof stack};
+  sigaltstack(&alternative, nullptr);
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_ONSTACK | SA_RESETHAND;
+  for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM}) {
+    sigaction(number, &action, nullptr);
+  }
+  void* frame[1];
+  backtrace(frame, 1);  // loads what it needs now
+}
+
+io::Bytes mutant(const std::vector<io::Bytes>& seeds, std::uint64_t seed, std::uint64_t index) {
+  std::mt19937_64 random(seed * 1'000'003 + index);
+  const auto below = [&](std::uint64_t n) { return static_cast<std::size_t>(random() % n); };
+  io::Bytes bytes = seeds[below(seeds.size())];
+  static constexpr std::uint64_t odd[] = {0,
+                                          1,
+                                          0x7f,
+                                          0xff,
+                                          0xffff,
+                                          0x7fffffff,
+                                          0xffffffff,
+                                          ~std::uint64_t{0},
+                                          std::uint64_t{1} << 62,
+                                          512,
+                                          4096};
+  for (std::size_t stroke = below(8) + 1; stroke > 0 && !bytes.empty(); --stroke) {
+    const std::size_t at = below(bytes.size());
+    switch (below(7)) {
+      case 0: bytes[at] ^= static_cast<std::byte>(1 << below(8)); break;
+      case 1: bytes[at] = static_cast<std::byte>(random()); break;
+      case 2:
+      case 3: {
+        const std::uint64_t value = below(2) ? odd[below(std::size(odd))] : below(bytes.size());
+        const std::size_t width = std::size_t{1} << below(4);
+        for (std::size_t i = 0; i < width && at + i < bytes.size(); ++i) {
+          bytes[at + i] = static_cast<std::byte>(value >> (8 * i));
+        }
+        break;
+      }
+      case 4: {
+        const std::size_t from = below(bytes.size()), length = below(64);
+        for (std::size_t i = 0; i < length && std::max(from, at) + i < bytes.size(); ++i) {
+          bytes[at + i] = bytes[from + i];
+        }
+        break;
+      }
+      case 5:
+        for (std::size_t i = 0, n = below(32); i < n && at + i < bytes.size(); ++i) {
+          bytes[at + i] = std::byte{0};
+        }
+        break;
+      default:
+        if (below(8) == 0) bytes.resize(at);
+    }
+  }
+  return bytes;
+}
+
+// Runs [first, last) and ends the process.
+[[noreturn]] void child(const std::vector<io::Bytes>& seeds, std::uint64_t seed,
+                        std::uint64_t first, std::uint64_t last) {
+  catch_signals();
+  for (std::uint64_t i = first; i < last; ++i) {
+    shared->current = i;
+    alarm(seconds_each);
+    fuzz::read_everything(mutant(seeds, seed, i));
+  }
+  _exit(0);
+}
+
+std::string option(int argc, char** argv, const std::string& name, const std::string& otherwise) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument.starts_with("-" + name + "=")) return argument.substr(name.size() + 2);
+  }
+  return otherwise;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto number = [&](const char* name, const char* otherwise) {
+    return static_cast<std::uint64_t>(
+        std::strtoull(option(argc, argv, name, otherwise).c_str(), nullptr, 10));
+  };
+  const std::uint64_t runs = number("runs", "18446744073709551615");
+  const std::uint64_t seconds = number("max_total_time", "18446744073709551615");
+  const std::uint64_t seed = number("seed", "1");
+  shared = static_cast<Shared*>(
+      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  std::vector<io::Bytes> seeds;
+  for (const io::Bytes& sound :
+       {fuzz::model_image(), fuzz::keras_image(false), fuzz::keras_image(true)}) {
+    seeds.push_back(sound);
+    seeds.push_back(fuzz::in_old_layout(sound));
+    if (!fuzz::holds([&] { io::H5::open_image(seeds.back(), "seed"); })) fuzz::broken("a bad seed");
+  }
+
+  const auto start = std::chrono::steady_clock::now();
+  const auto elapsed = [&] {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - start)
+            .count());
+  };
+  std::uint64_t done = 0, ours = 0;
+  std::map<std::string, std::uint64_t> theirs;
+  std::uint64_t crashes = 0;
+  while (done < runs && elapsed() < seconds) {
+    const std::uint64_t last = std::min(runs, (done / batch + 1) * batch);
+    *shared = {};
+    shared->current = done;
+    std::fflush(stdout);
+    const pid_t process = fork();
+    if (process < 0) fuzz::broken("cannot fork");
+    if (process == 0) child(seeds, seed, done, last);
+    int status = 0;
+    waitpid(process, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+      done = last;
+      continue;
+    }
+    done = shared->current + 1;
+    ++crashes;
+    if (shared->fault == Fault::hdf5) {
+      ++theirs[shared->where];
+      continue;
+    }
+    ++ours;
+    const std::string path =
+        fmt::format("{}crash-h5-raw-{}-{}.h5", option(argc, argv, "artifact_prefix", ""), seed,
+                    shared->current);
+    const io::Bytes image = mutant(seeds, seed, shared->current);
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(image.data()),
+               static_cast<std::streamsize>(image.size()));
+    std::printf("finding: input %llu: %s (status %#x); kept as %s\n",
+                static_cast<unsigned long long>(shared->current),
+                shared->fault == Fault::ours ? shared->where : "killed", status, path.c_str());
+  }
+  for (const auto& [where, count] : theirs) {
+    std::printf("libhdf5: %llu x %s\n", static_cast<unsigned long long>(count), where.c_str());
+  }
+  std::printf("stat::number_of_executed_units: %llu\n", static_cast<unsigned long long>(done));
+  std::printf("stat::crashes_in_libhdf5: %llu\n", static_cast<unsigned long long>(crashes - ours));
+  std::printf("stat::findings: %llu\n", static_cast<unsigned long long>(ours));
+  return ours == 0 ? 0 : 1;
+}

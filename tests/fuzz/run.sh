@@ -1,0 +1,33 @@
+#!/bin/sh
+# run.sh BUILD SECONDS [TARGET...]: every fuzz target that long; executions on stdout, logs and inputs
+# that failed in BUILD/fuzz. Fails on a finding. `make fuzz` calls this.
+set -u
+build=$1
+seconds=$2
+shift 2
+here=$(dirname "$0")
+bad=0
+if [ $# = 0 ]; then set -- safetensors pickle torch h5 h5_raw; fi
+for target in "$@"; do
+  log=$build/fuzz/$target.log
+  corpus=$build/fuzz/corpus/$target
+  mkdir -p "$corpus"
+  if [ "$target" = h5_raw ]; then
+    # A seed of the day, so that runs add up; it stands in the log.
+    seed=${FUZZ_SEED:-$(date +%Y%m%d)}
+    echo "seed $seed" >"$log"
+    "$build/fuzz/fuzz_h5_raw" -max_total_time="$seconds" -seed="$seed" \
+      -artifact_prefix="$build/fuzz/" >>"$log" 2>&1
+  else
+    # libhdf5 is not ours to instrument: what it leaks on hostile files is counted by our own tests.
+    "$build/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 \
+      -rss_limit_mb=2048 -malloc_limit_mb=256 -print_final_stats=1 \
+      -artifact_prefix="$build/fuzz/$target-" "$corpus" "$here/corpus/$target" >"$log" 2>&1
+  fi
+  status=$?
+  runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -1)
+  apart=$(sed -n 's/^stat::crashes_in_libhdf5: *//p' "$log" | tail -1)
+  if [ $status = 0 ]; then result="no findings"; else result="FINDING, see $log"; bad=1; fi
+  echo "$target: ${runs:-?} executions, $result${apart:+ (crashes inside libhdf5, counted apart: $apart)}"
+done
+exit $bad
