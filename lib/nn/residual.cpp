@@ -184,12 +184,13 @@ Tensor Residual::constant(double value, Saved& saved) const {
   return host;
 }
 
-void Residual::commit(const Saved& saved, Stream& stream) const {
+void Residual::commit(const Saved& saved, Stream& stream, std::optional<double> momentum) const {
   if (saved.gates.forward.branch != 0) {
-    for (std::size_t k = 0; k < norms_.size(); ++k) norms_[k].commit(saved.norms[k], stream);
+    for (std::size_t k = 0; k < norms_.size(); ++k)
+      norms_[k].commit(saved.norms[k], stream, momentum);
   }
   if (shortcut_norm_ && saved.gates.forward.shortcut != 0) {
-    shortcut_norm_->commit(saved.shortcut_norm, stream);
+    shortcut_norm_->commit(saved.shortcut_norm, stream, momentum);
   }
 }
 

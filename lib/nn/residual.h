@@ -58,7 +58,7 @@ class Residual {
   ops::Gradient backward(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
 
   // Takes the batch's statistics into the running ones.
-  void commit(const Saved& saved, Stream& stream) const;
+  void commit(const Saved& saved, Stream& stream, std::optional<double> momentum = {}) const;
 
   // Name of the first layer whose statistics or outputs are not finite, or empty.
   std::string first_nonfinite(const Saved& saved) const;
