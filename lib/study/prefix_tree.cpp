@@ -36,8 +36,8 @@ std::vector<std::int64_t> boundary_sizes(const models::NetworkSpec& spec) {
   if (stem.max_pool) h = (h - 1) / 2 + 1, w = (w - 1) / 2 + 1;
   std::vector<std::int64_t> sizes{h * w * stem.out};
   for (const nn::BlockSpec& block : spec.blocks) {
-    h = (h + block.stride - 1) / block.stride;
-    w = (w + block.stride - 1) / block.stride;
+    h = block.output_size(h);
+    w = block.output_size(w);
     sizes.push_back(h * w * block.out);
   }
   return sizes;
