@@ -58,6 +58,11 @@ class Columns {
   std::vector<std::int64_t> integers(const std::string& column) const {
     return checked(column, file_.read_ints(path(column)));
   }
+  // Columns that tables of earlier versions have not.
+  std::vector<std::int64_t> integers(const std::string& column, std::int64_t otherwise) const {
+    if (!file_.has(path(column))) return std::vector<std::int64_t>(names.size(), otherwise);
+    return integers(column);
+  }
   std::vector<double> reals(const std::string& column) const {
     return checked(column, file_.read_doubles(path(column)));
   }
@@ -97,7 +102,7 @@ void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
   const auto in = table.integers("in"), width = table.integers("width"),
              out = table.integers("out"), stride = table.integers("stride"),
              stride_at = table.integers("stride_at"), temporal = table.integers("temporal");
-  const auto norm = table.integers("norm"), pooled = table.integers("pool");
+  const auto norm = table.integers("norm", 1), pooled = table.integers("pool", 1);
   const auto eps = table.reals("bn_eps"), momentum = table.reals("bn_momentum"),
              survival = table.reals("survival");
   blocks.resize(table.names.size());
@@ -222,7 +227,7 @@ models::NetworkSpec read_spec(const io::H5& file) {
   spec.stem.stride = small("stride");
   spec.stem.pad = small("pad");
   spec.stem.norm_relu = flag(schema::stem, "norm_relu");
-  spec.stem.relu = flag(schema::stem, "relu");
+  spec.stem.relu = file.has_attribute(schema::stem, "relu") && flag(schema::stem, "relu");
   spec.stem.max_pool = flag(schema::stem, "max_pool");
   spec.stem.pool_zeros = flag(schema::stem, "pool_zeros");
   spec.stem.conv_bias = flag(schema::stem, "conv_bias");
