@@ -101,6 +101,11 @@ bench: build ## networks beside PyTorch (PYTHON with torch) and the convolutions
 	@$(PYTHON) tests/bench/bench.py $(BUILD)/bin $(BENCH)
 	@$(BUILD)/bin/check-ops --bench
 
+.PHONY: repro-ensembles
+repro-ensembles: build ## the lesion study of Veit et al. 2016: SCALE=smoke|cpu|paper, CIFAR10=DIR, MODEL=FILE
+	@MODEL="$(MODEL)" sh share/repro/ensembles.sh $(BUILD) $(or $(SCALE),smoke) \
+	  $(if $(CIFAR10),cifar10:$(CIFAR10))
+
 .PHONY: install
 install: build ## install into PREFIX (/usr/local), below DESTDIR if given
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)
