@@ -2,6 +2,7 @@
 #
 # Variables: BUILD=build  NATIVE=1 (this machine's instruction set)  WERROR=0  SANITIZE=0
 #            CUDA=auto|on|off  CUDA_ARCH=...  PREFIX=/usr/local  DESTDIR=  CIFAR10=DIR  JOBS=N
+#            PYTHON=python3  BENCH=OPTIONS (of tests/bench/bench.py)
 
 SANITIZE ?= 0
 NATIVE ?= 1
@@ -12,6 +13,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?= $(shell nproc)
 DATA ?= data
+PYTHON ?= python3
+BENCH ?=
 
 ifeq ($(SANITIZE),1)
 BUILD ?= build-asan
@@ -111,8 +114,14 @@ fetch-cifar10: ## download CIFAR-10 (163 MB) from its home page into DATA=data
 	@sh share/fetch-cifar10.sh $(DATA)
 
 .PHONY: bench
-bench: build ## time every op, with its share of the roofline
+bench: build ## networks beside PyTorch (PYTHON with torch) and the convolutions' limit; every op
+	@$(PYTHON) tests/bench/bench.py $(BUILD)/bin $(BENCH)
 	@$(BUILD)/bin/check-ops --bench
+
+.PHONY: repro-ensembles
+repro-ensembles: build ## the lesion study of Veit et al. 2016: SCALE=smoke|cpu|paper, CIFAR10=DIR, MODEL=FILE
+	@MODEL="$(MODEL)" sh share/repro/ensembles.sh $(BUILD) $(or $(SCALE),smoke) \
+	  $(if $(CIFAR10),cifar10:$(CIFAR10))
 
 .PHONY: install
 install: build ## install into PREFIX (/usr/local), below DESTDIR if given

@@ -106,6 +106,21 @@ void add_common(CLI::App& app, CommonOptions& o, std::initializer_list<Common> w
   }
 }
 
+std::int64_t parse_bytes(const std::string& text) {
+  std::int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, value);
+  const std::string unit(parsed.ptr, end);
+  const std::string units = "KMGT";
+  const std::size_t power = unit.size() == 1 ? units.find(unit[0]) : std::string::npos;
+  const int shift = unit.empty() ? 0 : 10 * (static_cast<int>(power) + 1);
+  if (parsed.ec != std::errc() || value < 1 || (!unit.empty() && power == std::string::npos) ||
+      value > (std::numeric_limits<std::int64_t>::max() >> shift)) {
+    fail(ErrorKind::usage, "'{}' is no number of bytes, such as 500M or 4G", text);
+  }
+  return value << shift;
+}
+
 Device start(const CommonOptions& options) {
   set_threads(options.threads);
   set_lanes(options.lanes);

@@ -58,6 +58,9 @@ CLI::Validator whole(std::int64_t lowest,
                      std::int64_t highest = std::numeric_limits<std::int64_t>::max());
 CLI::Validator real(double lowest, double highest = std::numeric_limits<double>::infinity());
 
+// "500M", "4G", "123456": bytes, with K, M, G, T as powers of 1024. Errors: usage.
+std::int64_t parse_bytes(const std::string& text);
+
 // Marks an option as one that changes how a run goes, not what it computes (threads, output paths,
 // verbosity): it is left out of Invocation::recipe.
 CLI::Option* not_recipe(CLI::Option* option);

@@ -139,6 +139,40 @@ NetworkSpec imagenet(const Imagenet& net, const ArchOptions& options) {
                                   .classes = or_else(options.classes, 1000)});
 }
 
+// The control of the lesion study (Veit et al. 2016): 15 layers, 3x3 convolutions of one width, so
+// that each but the first can be deleted; 5, pool, 5, pool, 4, average, linear.
+constexpr const char* vgg_name = "vgg15-cifar";
+
+NetworkSpec vgg(const ArchOptions& options) {
+  if (!options.shortcut.empty() || !options.shortcut_pool.empty()) {
+    fail(ErrorKind::usage, "architecture '{}' has no shortcuts", vgg_name);
+  }
+  NetworkSpec spec;
+  spec.arch = vgg_name;
+  spec.height = or_else(options.height, 32);
+  spec.width = or_else(options.width, 32);
+  spec.channels = options.channels;
+  spec.classes = or_else(options.classes, 10);
+  spec.stem.out = or_else(options.base_width, 128);
+  spec.stem.norm_relu = options.batch_norm;
+  spec.stem.relu = spec.stem.conv_bias = !options.batch_norm;
+  const int counts[] = {4, 5, 4};  // the stem is the first of the first five
+  for (int stage = 1; stage <= 3; ++stage) {
+    for (int k = 1; k <= counts[stage - 1]; ++k) {
+      nn::BlockSpec block;
+      block.name = fmt::format("stage{}.block{}", stage, k);
+      block.kind = nn::BlockKind::plain;
+      block.in = block.width = block.out = spec.stem.out;
+      block.pool = stage > 1 && k == 1 ? 2 : 1;
+      block.norm = options.batch_norm;
+      block.conv_bias = options.batch_norm ? nn::ConvBias::none : nn::ConvBias::all;
+      spec.blocks.push_back(block);
+    }
+  }
+  check(spec);
+  return spec;
+}
+
 }  // namespace
 
 std::vector<ArchEntry> archs() {
@@ -155,11 +189,19 @@ std::vector<ArchEntry> archs() {
                                                n)});
     }
   }
+  list.push_back({vgg_name,
+                  "no shortcuts: 14 3x3 convolutions of 128 channels (the control of Veit et al. "
+                  "2016)"});
   for (const Imagenet& net : imagenets()) list.push_back({net.name, what(net)});
   return list;
 }
 
 NetworkSpec make_arch(const std::string& name, const ArchOptions& options) {
+  if (name == vgg_name) return vgg(options);
+  if (!options.batch_norm) {
+    fail(ErrorKind::usage, "architecture '{}' needs its batch norm; only {} works without", name,
+         vgg_name);
+  }
   for (const Family& family : families()) {
     const int depth = depth_of(name, family);
     if (depth > 0) return cifar(name, depth, family.pre, options);

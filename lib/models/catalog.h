@@ -15,6 +15,7 @@ struct ArchOptions {
   std::string shortcut;       // "pad_end", "pad_both", "conv", "conv_bn"
   std::string shortcut_pool;  // "subsample", "average"
   int base_width = 0;         // channels of the stem
+  bool batch_norm = true;     // false: without (vgg only)
 };
 
 struct ArchEntry {

@@ -78,10 +78,12 @@ const nn::Residual& Network::at(std::int64_t place) const {
   return blocks_.at(static_cast<std::size_t>(order_.at(static_cast<std::size_t>(place))));
 }
 
-void Network::commit(const Saved& saved, Stream& stream) const {
-  if (stem_norm_) stem_norm_->commit(saved.stem_norm, stream);
-  for (std::size_t i = 0; i < blocks_.size(); ++i) blocks_[i].commit(saved.blocks[i], stream);
-  if (head_norm_) head_norm_->commit(saved.head_norm, stream);
+void Network::commit(const Saved& saved, Stream& stream, std::optional<double> momentum) const {
+  if (stem_norm_) stem_norm_->commit(saved.stem_norm, stream, momentum);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    blocks_[i].commit(saved.blocks[i], stream, momentum);
+  }
+  if (head_norm_) head_norm_->commit(saved.head_norm, stream, momentum);
 }
 
 }  // namespace rn::models

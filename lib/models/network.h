@@ -72,8 +72,10 @@ class Network {
   Tensor block_vjp(std::int64_t place, const Tensor& x, const Tensor& v, const nn::Gate& gate,
                    const nn::Pass& pass, Saved& saved) const;
 
-  // Takes the batch's statistics of the pass into the running ones (committing a step).
-  void commit(const Saved& saved, Stream& stream = cpu_stream()) const;
+  // Takes the batch's statistics of the pass into the running ones (committing a step); `momentum`
+  // as in nn::BatchNorm::commit.
+  void commit(const Saved& saved, Stream& stream = cpu_stream(),
+              std::optional<double> momentum = {}) const;
   // Name of the first layer, in forward order, whose outputs in the pass were not finite, or empty.
   std::string first_nonfinite(const Saved& saved) const;
 

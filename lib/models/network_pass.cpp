@@ -32,18 +32,21 @@ nn::Signal Network::stem_forward(const Tensor& images, const nn::Pass& pass, Sav
   args.input = saved.images.value;
   if (pass.batch_statistics) args.moments = &saved.stem_moments;
   nn::Signal out;
-  if (stem_norm_ && pass.folds(images.dtype())) {
-    const ops::Affine& affine = stem_norm_->forward({}, 1, pass, saved.stem_norm);
+  const bool folds = (stem_norm_ || spec_.stem.relu) && pass.folds(images.dtype());
+  if (folds) {
+    const ops::Affine affine =
+        stem_norm_ ? stem_norm_->forward({}, 1, pass, saved.stem_norm) : ops::Affine();
     saved.stem_raw = stem_conv_->forward(args, affine, ops::Activation::relu, pass);
   } else {
     saved.stem_raw = stem_conv_->forward(args, pass);
   }
   out.value = ops::operand(saved.stem_raw);
-  if (stem_norm_ && !pass.folds(images.dtype())) {
+  if (spec_.stem.relu && !folds) out.value.act = ops::Activation::relu;
+  if (stem_norm_ && !folds) {
     out.value.f1 = stem_norm_->forward(saved.stem_moments, 1, pass, saved.stem_norm);
     out.value.act = ops::Activation::relu;
     out.reductions[0] = stem_norm_->reduction(saved.stem_raw, saved.stem_norm);
-  } else if (pass.batch_statistics) {
+  } else if (pass.batch_statistics && out.value.plain()) {
     out.moments = saved.stem_moments;
   }
   if (spec_.stem.max_pool) {
@@ -138,6 +141,8 @@ Tensor Network::backward(const Tensor& d_logits, const nn::Pass& pass, Saved& sa
     ops::Operand value = ops::operand(saved.stem_raw);
     if (stem_norm_) {
       value.f1 = saved.stem_norm.affine;
+    }
+    if (stem_norm_ || spec_.stem.relu) {
       value.act = ops::Activation::relu;
       value.stored = saved.stem_value;
     }

@@ -21,6 +21,7 @@ void check(const NetworkSpec& spec) {
   demand(stem.kernel >= 1 && stem.kernel <= 31 && stem.stride >= 1 && stem.stride <= 16 &&
              stem.pad >= 0 && stem.pad < stem.kernel,
          "the stem's kernel (1 to 31), stride (1 to 16) or padding (less than the kernel) is off");
+  demand(!(stem.norm_relu && stem.relu), "the stem has its ReLU twice");
   demand(spec.blocks.size() <= 10000, "more than 10000 blocks");
 
   std::int64_t h = (spec.height + 2 * stem.pad - stem.kernel) / stem.stride + 1;
@@ -41,8 +42,10 @@ void check(const NetworkSpec& spec) {
     demand(block.shortcut_pool != nn::ShortcutPool::average ||
                (h % block.stride == 0 && w % block.stride == 0),
            fmt::format("block '{}' averages {}x{} pixels by {}", block.name, h, w, block.stride));
-    h = (h + block.stride - 1) / block.stride;
-    w = (w + block.stride - 1) / block.stride;
+    demand(h >= block.pool && w >= block.pool,
+           fmt::format("block '{}' pools {}x{} pixels by {}", block.name, h, w, block.pool));
+    h = block.output_size(h);
+    w = block.output_size(w);
     channels = block.out;
   }
 }

@@ -14,6 +14,7 @@ struct StemSpec {
   std::int64_t out = 16;
   int kernel = 3, stride = 1, pad = 1;
   bool norm_relu = true;    // batch norm and ReLU after the convolution
+  bool relu = false;        // or a ReLU alone
   bool max_pool = false;    // 3x3, stride 2, pad 1 (ImageNet)
   bool pool_zeros = false;  // its padding counts as zeros (Keras ResNet V2), else not at all
   bool conv_bias = false;

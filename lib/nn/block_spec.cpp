@@ -11,8 +11,9 @@ namespace {
 template <class E, std::size_t N>
 using Words = std::array<std::pair<E, const char*>, N>;
 
-constexpr Words<BlockKind, 2> block_kinds{
-    {{BlockKind::basic, "basic"}, {BlockKind::bottleneck, "bottleneck"}}};
+constexpr Words<BlockKind, 3> block_kinds{{{BlockKind::basic, "basic"},
+                                           {BlockKind::bottleneck, "bottleneck"},
+                                           {BlockKind::plain, "plain"}}};
 constexpr Words<Order, 2> orders{{{Order::post, "post"}, {Order::pre, "pre"}}};
 constexpr Words<Preactivation, 3> preactivations{{{Preactivation::own, "own"},
                                                   {Preactivation::shared, "shared"},
@@ -83,12 +84,19 @@ void check(const BlockSpec& spec) {
   demand(channels_ok(spec.in) && channels_ok(spec.width) && channels_ok(spec.out),
          "channels must be between 1 and 65536");
   demand(spec.stride >= 1 && spec.stride <= 16, "stride must be between 1 and 16");
-  const int convs = spec.kind == BlockKind::bottleneck ? 3 : 2;
+  const bool plain = spec.kind == BlockKind::plain;
+  const int convs = spec.kind == BlockKind::bottleneck ? 3 : plain ? 1 : 2;
   demand(spec.stride_at >= 1 && spec.stride_at <= convs,
          fmt::format("stride_at must be between 1 and {}", convs));
   demand(spec.kind == BlockKind::bottleneck || spec.width == spec.out,
-         "a basic block's width must be its output's");
-  demand(spec.shortcut != ShortcutKind::identity || !spec.downsamples(),
+         "a basic or plain block's width must be its output's");
+  demand(spec.norm || plain, "only a plain block can be without batch norm");
+  demand(spec.pool >= 1 && spec.pool <= 16 && (spec.pool == 1 || plain),
+         "only a plain block can pool, by 1 to 16");
+  demand(!plain || (spec.in == spec.out && spec.stride == 1 && spec.order == Order::post &&
+                    spec.shortcut == ShortcutKind::identity && spec.survival == 1),
+         "a plain block keeps its channels, has stride 1, no shortcut and no stochastic depth");
+  demand(plain || spec.shortcut != ShortcutKind::identity || !spec.downsamples(),
          "an identity shortcut cannot change the shape");
   const bool pads =
       spec.shortcut == ShortcutKind::pad_end || spec.shortcut == ShortcutKind::pad_both;
@@ -98,7 +106,7 @@ void check(const BlockSpec& spec) {
   demand(spec.bn_eps > 0 && spec.bn_eps < 1, "bn_eps must be between 0 and 1");
   demand(spec.bn_momentum > 0 && spec.bn_momentum <= 1, "bn_momentum must be in (0, 1]");
   demand(spec.temporal == 1, "temporal extents other than 1 are not supported by this version");
-  demand(spec.survival == 1, "survival other than 1 is not supported by this version");
+  demand(spec.survival > 0 && spec.survival <= 1, "survival must be in (0, 1]");
 }
 
 }  // namespace rn::nn

@@ -10,6 +10,7 @@ namespace rn::nn {
 enum class BlockKind {
   basic,       // two 3x3 convolutions (He et al. 2015)
   bottleneck,  // 1x1, 3x3, 1x1
+  plain,       // one 3x3 convolution and no shortcut (VGG): deleted, it hands its input on
 };
 enum class Order {
   post,  // conv-BN-ReLU, ReLU after the addition (He et al. 2015)
@@ -54,9 +55,13 @@ struct BlockSpec {
   double bn_momentum = 0.1;  // PyTorch's convention: weight of the new batch
   int temporal = 1;          // temporal extent of the kernels; 1: images
   double survival = 1;       // stochastic depth: probability that the branch is there
+  bool norm = true;          // plain: a batch norm between convolution and ReLU
+  int pool = 1;              // plain: the maximum over pool x pool pixels comes first
 
   bool operator==(const BlockSpec&) const = default;
-  bool downsamples() const { return stride > 1 || in != out; }
+  bool downsamples() const { return stride > 1 || pool > 1 || in != out; }
+  // Height or width behind the block.
+  std::int64_t output_size(std::int64_t size) const { return (size / pool + stride - 1) / stride; }
   std::string stage() const { return name.substr(0, name.find('.')); }
 };
 

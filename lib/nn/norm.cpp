@@ -72,10 +72,10 @@ ops::Gradient BatchNorm::backward(const Tensor& g, const Tensor& raw, double gat
   return out;
 }
 
-void BatchNorm::commit(const Saved& saved, Stream& stream) const {
+void BatchNorm::commit(const Saved& saved, Stream& stream, std::optional<double> momentum) const {
   if (saved.moments.count == 0) return;
-  ops::batch_norm_update(saved.moments, momentum_, true, running_mean_->value, running_var_->value,
-                         stream);
+  ops::batch_norm_update(saved.moments, momentum.value_or(momentum_), true, running_mean_->value,
+                         running_var_->value, stream);
 }
 
 }  // namespace rn::nn

@@ -2,6 +2,8 @@
 // work over pixels is done by the ops around it.
 #pragma once
 
+#include <optional>
+
 #include "nn/parameter.h"
 #include "nn/pass.h"
 #include "ops/batch_norm.h"
@@ -37,8 +39,9 @@ class BatchNorm {
   ops::Gradient backward(const Tensor& g, const Tensor& raw, double gate, const Pass& pass,
                          Saved& saved) const;
 
-  // Takes the batch's statistics into the running ones: the step is committed.
-  void commit(const Saved& saved, Stream& stream) const;
+  // Takes the batch's statistics into the running ones: the step is committed. `momentum`: instead
+  // of the layer's own, for averages (1, 1/2, 1/3, ...).
+  void commit(const Saved& saved, Stream& stream, std::optional<double> momentum = {}) const;
 
  private:
   std::string name_;

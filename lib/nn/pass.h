@@ -19,6 +19,9 @@ struct Pass {
   Stream& stream = cpu_stream();
   bool batch_statistics = false;  // norms use the batch's statistics (training), else running ones
   bool keep = false;              // layers keep in their Saved what backward needs
+  // Training under stochastic depth: the gates say which branches are there. Otherwise a branch is
+  // scaled by its probability to be there (Huang et al. 2016).
+  bool sampled_depth = false;
   // Nothing but the result is wanted: batch norms may be folded into the convolutions before them.
   // f64 is the reference: it computes every step as it stands.
   bool folds(Dtype dtype) const { return !batch_statistics && !keep && dtype != Dtype::f64; }

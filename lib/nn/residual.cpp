@@ -11,7 +11,9 @@ namespace {
 std::vector<ConvSpec> branch_convs(const BlockSpec& spec) {
   const bool bias = spec.conv_bias == ConvBias::all, same = spec.padding == Padding::same;
   std::vector<ConvSpec> convs;
-  if (spec.kind == BlockKind::basic) {
+  if (spec.kind == BlockKind::plain) {
+    convs = {{spec.in, spec.out, 3, 1, 1, bias, same}};
+  } else if (spec.kind == BlockKind::basic) {
     convs = {{spec.in, spec.out, 3, 1, 1, bias, same}, {spec.out, spec.out, 3, 1, 1, bias, same}};
   } else {
     convs = {{spec.in, spec.width, 1, 1, 0, bias},
@@ -44,6 +46,7 @@ Residual::Residual(const BlockSpec& spec, Store& store) : spec_(spec) {
       convs_.emplace_back(conv, convs[k], store);
     } else {
       convs_.emplace_back(conv, convs[k], store);
+      if (!spec.norm) continue;
       norms_.emplace_back(bn, convs[k].out, spec.bn_eps, spec.bn_momentum, store);
     }
   }
@@ -60,7 +63,7 @@ Residual::Residual(const BlockSpec& spec, Store& store) : spec_(spec) {
 
 void Residual::Saved::release() {
   in = {};
-  value = activated = shortcut_raw = Tensor();
+  value = unpooled = activated = shortcut_raw = Tensor();
   raw.clear();
 }
 
@@ -69,11 +72,14 @@ Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const
           "{}: input must be [N, H, W, {}], not {}", spec_.name, spec_.in,
           rn::to_string(in.value.shape()));
   saved.gates = gates;
+  if (!pass.sampled_depth) saved.gates.forward.branch *= spec_.survival;
   saved.in = in;
   saved.raw.assign(convs_.size(), Tensor());
   saved.moments.resize(convs_.size());
   saved.norms.resize(norms_.size());
-  Signal out = pre() ? forward_pre(in, pass, saved) : forward_post(in, pass, saved);
+  Signal out = plain() ? forward_plain(in, pass, saved)
+               : pre() ? forward_pre(in, pass, saved)
+                       : forward_post(in, pass, saved);
   if (!pass.keep) saved.release();
   return out;
 }
@@ -81,6 +87,7 @@ Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const
 ops::Gradient Residual::backward(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const {
   require(saved.value.defined(), "{}: backward without a forward pass that kept its activations",
           spec_.name);
+  if (plain()) return backward_plain(d_out, pass, saved);
   return pre() ? backward_pre(d_out, pass, saved) : backward_post(d_out, pass, saved);
 }
 
@@ -158,10 +165,10 @@ ops::Gradient Residual::branch_backward(ops::Gradient g, double alpha, const Pas
 ops::Gradient Residual::pass_back(const Tensor& d_value, const Pass& pass, Saved& saved) const {
   Tensor d = d_value;
   if (!d) {
-    d = pass.pool.take(saved.value.shape(), saved.value.dtype());
+    d = pass.pool.take(saved.in.value.shape(), saved.in.value.x1.dtype());
     d.zero(pass.stream);
   }
-  const Tensor out = pass.pool.take(saved.value.shape(), saved.value.dtype());
+  const Tensor out = pass.pool.take(saved.in.value.shape(), saved.in.value.x1.dtype());
   ops::operand_backward(ops::gradient(d), saved.in.value, out, saved.in.reductions, pass.stream);
   return ops::gradient(out);
 }
@@ -184,12 +191,13 @@ Tensor Residual::constant(double value, Saved& saved) const {
   return host;
 }
 
-void Residual::commit(const Saved& saved, Stream& stream) const {
+void Residual::commit(const Saved& saved, Stream& stream, std::optional<double> momentum) const {
   if (saved.gates.forward.branch != 0) {
-    for (std::size_t k = 0; k < norms_.size(); ++k) norms_[k].commit(saved.norms[k], stream);
+    for (std::size_t k = 0; k < norms_.size(); ++k)
+      norms_[k].commit(saved.norms[k], stream, momentum);
   }
   if (shortcut_norm_ && saved.gates.forward.shortcut != 0) {
-    shortcut_norm_->commit(saved.shortcut_norm, stream);
+    shortcut_norm_->commit(saved.shortcut_norm, stream, momentum);
   }
 }
 

@@ -1,7 +1,8 @@
-// The residual block, post- and pre-activation: y = [ReLU](shortcut(x) + branch(x)). Branch and
+// The block: residual, post- and pre-activation: y = [ReLU](shortcut(x) + branch(x)). Branch and
 // shortcut have a gate each, separately for forward and backward, at run time; each can be
 // differentiated alone. Deleting a block switches its branch off: a non-identity shortcut and a
-// ReLU after the addition stay.
+// ReLU after the addition stay. And the plain layer that residual blocks are compared with, whose
+// deletion hands the (pooled) input on.
 #pragma once
 
 #include <optional>
@@ -27,7 +28,8 @@ class Residual {
   struct Saved {
     Signal in;
     Gates gates;                        // as they were in forward
-    Tensor value;                       // the input's value
+    Tensor value;                       // the input's value (plain: behind the pool)
+    Tensor unpooled;                    // plain: before it
     Tensor activated;                   // pre, shared: ReLU(BN(value))
     ops::Moments value_moments;         // pre: where the producer did not know them
     std::vector<Tensor> raw;            // outputs of the convolutions
@@ -58,7 +60,7 @@ class Residual {
   ops::Gradient backward(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
 
   // Takes the batch's statistics into the running ones.
-  void commit(const Saved& saved, Stream& stream) const;
+  void commit(const Saved& saved, Stream& stream, std::optional<double> momentum = {}) const;
 
   // Name of the first layer whose statistics or outputs are not finite, or empty.
   std::string first_nonfinite(const Saved& saved) const;
@@ -66,6 +68,8 @@ class Residual {
  private:
   Signal forward_post(const Signal& in, const Pass& pass, Saved& saved) const;
   Signal forward_pre(const Signal& in, const Pass& pass, Saved& saved) const;
+  Signal forward_plain(const Signal& in, const Pass& pass, Saved& saved) const;
+  ops::Gradient backward_plain(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
   Signal forward_post_folded(const Signal& in, const Pass& pass, Saved& saved) const;
   ops::Gradient backward_post(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
   ops::Gradient backward_pre(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
@@ -85,6 +89,7 @@ class Residual {
   Tensor zero_output(const Tensor& value, const Pass& pass) const;  // where both gates are off
   Tensor constant(double value, Saved& saved) const;                // [out], kept in saved
   bool pre() const { return spec_.order == Order::pre; }
+  bool plain() const { return spec_.kind == BlockKind::plain; }
 
   BlockSpec spec_;
   std::vector<Conv> convs_;

@@ -76,13 +76,14 @@ void warn_nonfinite(const std::string& file, const std::vector<TensorSummary>& t
 std::string block_table(const models::NetworkSpec& spec) {
   std::string text =
       "name\tkind\tin\twidth\tout\tstride\tstride_at\torder\tpreactivation\tshortcut\t"
-      "shortcut_pool\tconv_bias\tpadding\tbn_eps\tbn_momentum\ttemporal\tsurvival\n";
+      "shortcut_pool\tconv_bias\tpadding\tbn_eps\tbn_momentum\ttemporal\tsurvival\tnorm\tpool\n";
   for (const nn::BlockSpec& b : spec.blocks) {
-    text += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n",
-                        b.name, to_string(b.kind), b.in, b.width, b.out, b.stride, b.stride_at,
-                        to_string(b.order), to_string(b.preactivation), to_string(b.shortcut),
-                        to_string(b.shortcut_pool), to_string(b.conv_bias), to_string(b.padding),
-                        b.bn_eps, b.bn_momentum, b.temporal, b.survival);
+    text +=
+        fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n",
+                    b.name, to_string(b.kind), b.in, b.width, b.out, b.stride, b.stride_at,
+                    to_string(b.order), to_string(b.preactivation), to_string(b.shortcut),
+                    to_string(b.shortcut_pool), to_string(b.conv_bias), to_string(b.padding),
+                    b.bn_eps, b.bn_momentum, b.temporal, b.survival, int{b.norm}, b.pool);
   }
   return text;
 }
@@ -107,7 +108,9 @@ std::vector<io::Json> block_objects(const models::NetworkSpec& spec) {
                        .add("bn_eps", b.bn_eps)
                        .add("bn_momentum", b.bn_momentum)
                        .add("temporal", b.temporal)
-                       .add("survival", b.survival));
+                       .add("survival", b.survival)
+                       .add("norm", b.norm)
+                       .add("pool", b.pool));
   }
   return list;
 }

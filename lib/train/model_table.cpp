@@ -58,6 +58,11 @@ class Columns {
   std::vector<std::int64_t> integers(const std::string& column) const {
     return checked(column, file_.read_ints(path(column)));
   }
+  // Columns that tables of earlier versions have not.
+  std::vector<std::int64_t> integers(const std::string& column, std::int64_t otherwise) const {
+    if (!file_.has(path(column))) return std::vector<std::int64_t>(names.size(), otherwise);
+    return integers(column);
+  }
   std::vector<double> reals(const std::string& column) const {
     return checked(column, file_.read_doubles(path(column)));
   }
@@ -97,6 +102,7 @@ void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
   const auto in = table.integers("in"), width = table.integers("width"),
              out = table.integers("out"), stride = table.integers("stride"),
              stride_at = table.integers("stride_at"), temporal = table.integers("temporal");
+  const auto norm = table.integers("norm", 1), pooled = table.integers("pool", 1);
   const auto eps = table.reals("bn_eps"), momentum = table.reals("bn_momentum"),
              survival = table.reals("survival");
   blocks.resize(table.names.size());
@@ -123,6 +129,8 @@ void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
     block.bn_momentum = momentum[i];
     block.temporal = narrow(file, field("temporal"), temporal[i]);
     block.survival = survival[i];
+    block.norm = truth(file, field("norm"), norm[i]);
+    block.pool = narrow(file, field("pool"), pooled[i]);
   }
 }
 
@@ -164,6 +172,8 @@ void write_blocks(io::H5& file, const std::vector<nn::BlockSpec>& blocks) {
   real("bn_momentum", [](const BlockSpec& b) { return b.bn_momentum; });
   integer("temporal", [](const BlockSpec& b) { return b.temporal; });
   real("survival", [](const BlockSpec& b) { return b.survival; });
+  integer("norm", [](const BlockSpec& b) { return b.norm; });
+  integer("pool", [](const BlockSpec& b) { return b.pool; });
 }
 
 }  // namespace
@@ -180,6 +190,7 @@ void write_spec(io::H5& file, const models::NetworkSpec& spec) {
   file.set(schema::stem, "stride", std::int64_t{stem.stride});
   file.set(schema::stem, "pad", std::int64_t{stem.pad});
   file.set(schema::stem, "norm_relu", std::int64_t{stem.norm_relu});
+  file.set(schema::stem, "relu", std::int64_t{stem.relu});
   file.set(schema::stem, "max_pool", std::int64_t{stem.max_pool});
   file.set(schema::stem, "pool_zeros", std::int64_t{stem.pool_zeros});
   file.set(schema::stem, "conv_bias", std::int64_t{stem.conv_bias});
@@ -216,6 +227,7 @@ models::NetworkSpec read_spec(const io::H5& file) {
   spec.stem.stride = small("stride");
   spec.stem.pad = small("pad");
   spec.stem.norm_relu = flag(schema::stem, "norm_relu");
+  spec.stem.relu = file.has_attribute(schema::stem, "relu") && flag(schema::stem, "relu");
   spec.stem.max_pool = flag(schema::stem, "max_pool");
   spec.stem.pool_zeros = flag(schema::stem, "pool_zeros");
   spec.stem.conv_bias = flag(schema::stem, "conv_bias");

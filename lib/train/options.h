@@ -9,6 +9,7 @@
 #include "data/batcher.h"
 #include "io/provenance.h"
 #include "models/catalog.h"
+#include "train/depth.h"
 #include "train/model_file.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
@@ -25,6 +26,9 @@ struct TrainOptions {
   bool reset_head = false;  // with init: new classes, a new last layer
   std::string shortcut = {}, shortcut_pool = {};  // empty: the architecture's own
   int width = 0;
+  bool batch_norm = true;                       // false: without, where the architecture can
+  std::optional<double> stochastic_depth = {};  // death rate; unset: as the network has it
+  DepthDecay depth_decay = DepthDecay::linear;
   Dtype dtype = Dtype::f32;
   Device device = cpu;
 

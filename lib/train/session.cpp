@@ -90,11 +90,13 @@ void describe_run(Session& s) {
                                              .classes = info.classes(),
                                              .shortcut = o.shortcut,
                                              .shortcut_pool = o.shortcut_pool,
-                                             .base_width = o.width});
+                                             .base_width = o.width,
+                                             .batch_norm = o.batch_norm});
   } else {
     s.initial = load_initial(o.init, o.dtype, initial.sha256);
     s.file.spec = initial_spec(s.initial->file, info, o.reset_head, !o.normalize);
   }
+  if (o.stochastic_depth) set_survival(s.file.spec, *o.stochastic_depth, o.depth_decay);
   check_fits(s.file.spec, info);
   if (s.test) check_fits(s.file.spec, s.test->info());
   s.file.dtype = o.dtype;

@@ -35,7 +35,7 @@ Stepper::Stepper(models::Network& network, Sgd& optimizer)
 }
 
 StepResult Stepper::run(const data::Batch& batch, double lr) {
-  const nn::Pass pass{.pool = pool_, .batch_statistics = true, .keep = true};
+  const nn::Pass pass{.pool = pool_, .batch_statistics = true, .keep = true, .sampled_depth = true};
   const Tensor logits = network_.forward(batch.images, pass, saved_);
   const std::int64_t count = logits.dim(0);
   losses_.ensure({count}, Dtype::f64, Tag::workspace);

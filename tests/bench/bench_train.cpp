@@ -1,6 +1,6 @@
 // Times training steps and evaluation of one network on random images, without data and files:
 //   bench-train [ARCH [BATCH [STEPS [THREADS]]]]
-// prints one JSON object: medians over the steps, in images per second. tests/bench/compare.py runs
+// prints one JSON object: medians over the steps, in images per second. tests/bench/bench.py runs
 // it beside PyTorch.
 #include <algorithm>
 #include <chrono>

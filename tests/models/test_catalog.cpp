@@ -20,6 +20,10 @@ TEST_CASE("parameter counts are the published ones") {
   CHECK(parameters("resnet50") == 25557032);
   CHECK(parameters("resnet101") == 44549160);
   CHECK(parameters("resnet152") == 60192808);
+  // 27 + 13 * 1152 inputs a channel with 14 norms, and the last layer.
+  CHECK(parameters("vgg15-cifar") == 128 * (27 + 13 * 9 * 128 + 14 * 2) + 129 * 10);
+  CHECK(parameters("vgg15-cifar", {.batch_norm = false}) ==
+        128 * (27 + 13 * 9 * 128 + 14) + 129 * 10);
   CHECK(parameters("resnet50-keras") == 25583592);
   CHECK(parameters("resnet50v2-keras") == 25568360);
 }

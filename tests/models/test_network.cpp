@@ -82,6 +82,69 @@ std::vector<Case> cases() {
   };
 }
 
+models::NetworkSpec with_stem(models::NetworkSpec spec, const models::StemSpec& stem) {
+  spec.stem = stem;
+  return spec;
+}
+
+// Layers without shortcuts, with and without batch norm, behind a pool and not.
+models::NetworkSpec plain(bool norm) {
+  models::NetworkSpec spec;
+  spec.arch = "plain";
+  spec.height = spec.width = 6;
+  spec.channels = 2;
+  spec.classes = 3;
+  spec.stem.out = 4;
+  spec.stem.norm_relu = norm;
+  spec.stem.relu = spec.stem.conv_bias = !norm;
+  for (int k = 1; k <= 3; ++k) {
+    nn::BlockSpec block;
+    block.name = "stage1.block" + std::to_string(k);
+    block.kind = nn::BlockKind::plain;
+    block.in = block.width = block.out = 4;
+    block.pool = k == 2 ? 2 : 1;
+    block.norm = norm;
+    block.conv_bias = norm ? nn::ConvBias::none : nn::ConvBias::all;
+    spec.blocks.push_back(block);
+  }
+  return spec;
+}
+
+// What other frameworks' networks and the plain control need beyond the cases above.
+std::vector<Case> more_cases() {
+  using nn::BlockKind, nn::Order, nn::Preactivation, nn::ShortcutKind, nn::ShortcutPool;
+  const auto none = ShortcutPool::subsample;
+  const auto own = Preactivation::own;
+  models::NetworkSpec keras = tiny(Order::post, BlockKind::basic, ShortcutKind::conv, none, own);
+  for (auto& block : keras.blocks) {
+    block.padding = nn::Padding::same;
+    block.conv_bias = nn::ConvBias::all;
+  }
+  models::NetworkSpec keras2 =
+      tiny(Order::pre, BlockKind::bottleneck, ShortcutKind::conv, none, Preactivation::shared);
+  for (auto& block : keras2.blocks) block.conv_bias = nn::ConvBias::last;
+  keras2 = with_stem(
+      keras2,
+      {.out = 4, .norm_relu = false, .max_pool = true, .pool_zeros = true, .conv_bias = true});
+  keras2.height = keras2.width = 12;
+  models::NetworkSpec imagenet =
+      with_stem(tiny(Order::post, BlockKind::basic, ShortcutKind::conv_bn, none, own),
+                {.out = 4, .kernel = 5, .stride = 2, .pad = 2, .max_pool = true});
+  imagenet.height = imagenet.width = 23;
+  models::NetworkSpec pooled = plain(false);
+  pooled.stem.max_pool = true;
+  pooled.height = pooled.width = 12;
+  return {{"post, same padding, biases", keras}, {"pre, biases last, pool with zeros", keras2},
+          {"post, pooled stem", imagenet},       {"plain, norm", plain(true)},
+          {"plain, no norm", plain(false)},      {"plain, no norm, pooled stem", pooled}};
+}
+
+std::vector<Case> all_cases() {
+  std::vector<Case> all = cases();
+  for (Case& c : more_cases()) all.push_back(std::move(c));
+  return all;
+}
+
 // Loss = sum of logits * weights, so that every logit counts.
 struct Bench {
   TensorPool pool{cpu};
@@ -162,7 +225,7 @@ double largest_difference(const Tensor& a, const Tensor& b) {
 
 TEST_CASE("gradients of whole networks equal finite differences") {
   for (const bool batch : {true, false}) {
-    for (const Case& c : cases()) {
+    for (const Case& c : all_cases()) {
       INFO(c.name << (batch ? ", batch statistics" : ", frozen statistics"));
       Bench bench(c.spec, batch);
       // A gate other than 1 in both places must be in the gradient too.
@@ -183,7 +246,7 @@ TEST_CASE("gradients of whole networks equal finite differences") {
 }
 
 TEST_CASE("a deleted block still has the right gradient") {
-  for (const Case& c : cases()) {
+  for (const Case& c : all_cases()) {
     for (const int deleted : {0, 1, 2}) {
       INFO(c.name << ", block " << deleted);
       Bench bench(c.spec, true);
@@ -251,8 +314,69 @@ TEST_CASE("branch and shortcut products add up to the block's") {
   }
 }
 
+TEST_CASE("batch norm folded into the convolutions gives the same logits") {
+  for (const Case& c : all_cases()) {
+    INFO(c.name);
+    Bench bench(c.spec, false);
+    Network single(c.spec, Dtype::f32);
+    const auto copy = [](const auto& from, const auto& to) {
+      for (std::size_t i = 0; i < from.size(); ++i) {
+        to[i]->value.copy_from(from[i]->value.cast(Dtype::f32, Tag::input));
+      }
+    };
+    copy(bench.network.store().parameters(), single.store().parameters());
+    copy(bench.network.store().states(), single.store().states());
+    bench.network.block(1).gates.forward = single.block(1).gates.forward = {0.7, 1.3};
+    for (const double gate : {1.0, 0.0}) {
+      bench.network.block(2).gates.forward.branch = single.block(2).gates.forward.branch = gate;
+      models::Saved saved;
+      TensorPool pool;
+      const nn::Pass pass{pool};
+      REQUIRE(pass.folds(Dtype::f32));
+      const Tensor logits = single.forward(bench.images.cast(Dtype::f32, Tag::input), pass, saved);
+      CHECK(largest_difference(
+                logits.cast(Dtype::f64, Tag::input),
+                bench.network.forward(bench.images, bench.pass(false), bench.saved)) < 2e-5);
+    }
+  }
+}
+
+TEST_CASE("a deleted plain layer hands its input on") {
+  Bench bench(plain(true), false);
+  const nn::Pass pass = bench.pass(false);
+  const Tensor x = bench.network.enter(bench.images, pass, bench.saved).clone();
+  bench.network.block(0).gates.forward.branch = 0;
+  CHECK(largest_difference(bench.network.forward(x, 0, 1, pass, bench.saved), x) == 0);
+  bench.network.block(1).gates.forward.branch = 0;
+  const Tensor pooled = bench.network.forward(x, 1, 2, pass, bench.saved);
+  CHECK(pooled.shape() == Shape({5, 3, 3, 4}));
+  CHECK(pooled.data<double>()[0] == std::max({x.data<double>()[0], x.data<double>()[4],
+                                              x.data<double>()[24], x.data<double>()[28]}));
+}
+
+TEST_CASE("a block under stochastic depth is scaled by its survival when it is evaluated") {
+  for (const std::size_t kind : {0U, 4U}) {
+    auto spec = cases()[kind].spec;
+    Bench always(spec, false);
+    spec.blocks[1].survival = 0.6;
+    Bench sometimes(spec, false);
+    always.network.block(1).gates.forward.branch = 0.6;
+    const nn::Pass pass = always.pass(false);
+    const Tensor scaled = always.network.forward(always.images, pass, always.saved).clone();
+    CHECK(largest_difference(sometimes.network.forward(always.images, pass, sometimes.saved),
+                             scaled) < 1e-12);
+    // Training draws: what is there, is there as it is.
+    nn::Pass sampled = pass;
+    sampled.sampled_depth = true;
+    always.network.block(1).gates.forward.branch = 1;
+    const Tensor whole = always.network.forward(always.images, pass, always.saved).clone();
+    CHECK(largest_difference(sometimes.network.forward(always.images, sampled, sometimes.saved),
+                             whole) < 1e-12);
+  }
+}
+
 TEST_CASE("a pass may be left and entered at every boundary") {
-  for (const Case& c : cases()) {
+  for (const Case& c : all_cases()) {
     INFO(c.name);
     Bench bench(c.spec, false);
     const nn::Pass pass = bench.pass(false);

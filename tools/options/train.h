@@ -18,6 +18,9 @@ struct TrainTool {
   cli::CommonOptions common;
   train::TrainOptions train;
   bool list_archs = false;
+  bool no_bn = false;
+  std::optional<double> stochastic_depth;
+  std::string depth_decay = "linear";
   std::string arch, normalize, decay = "all", schedule = "cosine", warmup_shape = "linear";
   std::string epochs = "10e", steps, warmup = "0e", eval_every = "1e", eval_on;
   std::string checkpoint_every, max_time, log_every = "50i";
@@ -72,6 +75,15 @@ inline void bind_network(CLI::App& app, TrainTool& o) {
   app.add_option("--width", o.train.width, "Channels of the first stage; 0: the architecture's own")
       ->type_name("INT")
       ->check(cli::whole(0, 4096));
+  app.add_flag("--no-bn", o.no_bn, "Without batch norm; only vgg15-cifar works so");
+  app.add_option("--stochastic-depth", o.stochastic_depth,
+                 "Leave branches out at random: the probability for the last block")
+      ->type_name("P")
+      ->check(cli::real(0, 0.999));
+  app.add_option("--depth-decay", o.depth_decay,
+                 "Of that probability: linear from the first block on, or uniform")
+      ->type_name("KIND")
+      ->check(checked(train::parse_depth_decay));
   cli::not_recipe(app.add_flag("--list-archs", o.list_archs, "List the architectures, and stop"));
 }
 
@@ -203,6 +215,9 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
       !(o.arch.empty() && t.shortcut.empty() && t.shortcut_pool.empty() && t.width == 0)) {
     warn("--arch, --shortcut and --width do nothing here: the network is that of --init");
   }
+  t.batch_norm = !o.no_bn;
+  t.stochastic_depth = o.stochastic_depth;
+  t.depth_decay = train::parse_depth_decay(o.depth_decay);
   t.length = o.steps.empty() ? parse_length(o.epochs) : parse_length(o.steps);
   t.schedule.kind = parse_schedule(o.schedule);
   for (const auto& one : o.milestones) t.schedule.milestones.push_back(parse_length(one));

@@ -1,0 +1,393 @@
+// Lesion results as HDF5, and shards of them put together.
+#include <algorithm>
+
+#include "base/error.h"
+#include "io/file.h"
+#include "io/schema.h"
+#include "study/combinatorics.h"
+#include "study/lesion_result.h"
+
+namespace rn::study {
+namespace {
+
+namespace schema = io::schema;
+using rn::to_string;
+
+constexpr const char* kind = "lesion";
+constexpr std::int64_t most_cells = std::int64_t{1} << 30;
+
+template <class T, class Row, class F>
+std::vector<T> column(const std::vector<Row>& rows, F&& value) {
+  std::vector<T> out;
+  out.reserve(rows.size());
+  for (const Row& row : rows) out.push_back(static_cast<T>(value(row)));
+  return out;
+}
+
+void write_lesions(io::H5& file, const LesionResult& r) {
+  using S = std::string;
+  using I = std::int64_t;
+  const auto of_lesion = [&](const S& name, auto&& value) {
+    file.write_column("lesions/" + name, column<I>(r.lesions, value));
+  };
+  file.write_column("lesions/index", r.index);
+  file.write_column("lesions/name", column<S>(r.lesions, [](const Lesion& l) { return l.name; }));
+  of_lesion("k", [](const Lesion& l) { return l.k; });
+  of_lesion("trial", [](const Lesion& l) { return l.trial; });
+  file.write_column("lesions/tau", column<double>(r.lesions, tau_of));
+  const auto counts = [&](const S& name, auto&& value) {
+    file.write_column("lesions/" + name, column<I>(r.tallies, value));
+  };
+  const auto reals = [&](const S& name, const char* units, auto&& value) {
+    file.write_column("lesions/" + name, column<double>(r.tallies, value), units);
+  };
+  counts("errors", [](const Tally& t) { return t.errors; });
+  counts("flips", [](const Tally& t) { return t.flips; });
+  counts("gained", [](const Tally& t) { return t.gained; });
+  counts("lost", [](const Tally& t) { return t.lost; });
+  counts("nonfinite", [](const Tally& t) { return t.nonfinite; });
+  reals("error", "%", [](const Tally& t) { return t.error(); });
+  reals("loss", "nat", [](const Tally& t) { return t.loss(); });
+  reals("loss_sum", "nat", [](const Tally& t) { return t.loss_sum; });
+  reals("confidence", "", [](const Tally& t) { return t.confidence(); });
+  reals("confidence_sum", "", [](const Tally& t) { return t.confidence_sum; });
+  reals("difference", "%", [](const Tally& t) { return difference(t).value; });
+  reals("difference_low", "%", [](const Tally& t) { return difference(t).low; });
+  reals("difference_high", "%", [](const Tally& t) { return difference(t).high; });
+  reals("p_value", "", [](const Tally& t) { return mcnemar_p(t.lost, t.gained); });
+}
+
+void write_matrices(io::H5& file, const LesionResult& r) {
+  const auto rows = static_cast<std::int64_t>(r.lesions.size());
+  const auto n = static_cast<std::int64_t>(r.blocks.size());
+  const Tensor block({rows, n}, Dtype::i32, Tag::workspace),
+      branch({rows, n}, Dtype::f32, Tag::workspace),
+      shortcut({rows, n}, Dtype::f32, Tag::workspace), noise({rows, n}, Dtype::f32, Tag::workspace);
+  std::int64_t at = 0;
+  for (const Lesion& lesion : r.lesions) {
+    for (const Place& place : lesion.places) {
+      block.data<std::int32_t>()[at] = static_cast<std::int32_t>(place.block);
+      branch.data<float>()[at] = static_cast<float>(place.branch);
+      shortcut.data<float>()[at] = static_cast<float>(place.shortcut);
+      noise.data<float>()[at++] = static_cast<float>(place.noise);
+    }
+  }
+  file.write("paths/block", block);
+  file.write("paths/branch", branch);
+  file.write("paths/shortcut", shortcut);
+  file.write("paths/noise", noise);
+  const auto classes = static_cast<std::int64_t>(r.class_names.size());
+  const Tensor errors = Tensor::zeros({rows, classes}, Dtype::i64, Tag::workspace);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const auto& from = r.tallies[static_cast<std::size_t>(i)].class_errors;
+    std::copy(from.begin(), from.end(), errors.data<std::int64_t>() + i * classes);
+  }
+  file.write("class_errors", errors);
+  file.write_column("classes", r.class_names);
+}
+
+void write_blocks(io::H5& file, const LesionResult& r) {
+  using Block = LesionResult::Block;
+  file.write_column("blocks/name",
+                    column<std::string>(r.blocks, [](const Block& b) { return b.name; }));
+  file.write_column("blocks/stage",
+                    column<std::string>(r.blocks, [](const Block& b) { return b.stage; }));
+  file.write_column("blocks/downsampling",
+                    column<std::int64_t>(r.blocks, [](const Block& b) { return b.downsamples; }));
+  file.write_column(
+      "blocks/shared_preactivation",
+      column<std::int64_t>(r.blocks, [](const Block& b) { return b.shared_preactivation; }));
+}
+
+// Tables that follow from the rest, for readers of the file.
+void write_summaries(io::H5& file, const LesionResult& r) {
+  const Study study = r.options.study;
+  if (study == Study::delete_random || study == Study::shuffle) {
+    const std::vector<KSummary> summary = summarize(r);
+    const auto real = [&](const char* name, const char* units, double KSummary::*value) {
+      file.write_column(std::string("by_k/") + name,
+                        column<double>(summary, [&](const KSummary& s) { return s.*value; }),
+                        units);
+    };
+    file.write_column("by_k/k",
+                      column<std::int64_t>(summary, [](const KSummary& s) { return s.k; }));
+    file.write_column("by_k/trials",
+                      column<std::int64_t>(summary, [](const KSummary& s) { return s.trials; }));
+    real("error", "%", &KSummary::error);
+    real("standard_error", "%", &KSummary::standard_error);
+    real("least", "%", &KSummary::least);
+    real("most", "%", &KSummary::most);
+    real("tau", "", &KSummary::tau);
+    if (study == Study::delete_random) {
+      const auto n = static_cast<std::int64_t>(r.blocks.size());
+      const auto rows = static_cast<std::int64_t>(summary.size());
+      const Tensor left({rows, n + 1}, Dtype::f64, Tag::workspace);
+      for (std::int64_t i = 0; i < rows; ++i) {
+        for (std::int64_t x = 0; x <= n; ++x) {
+          left.data<double>()[i * (n + 1) + x] =
+              paths_left(n, summary[static_cast<std::size_t>(i)].k, x);
+        }
+      }
+      file.write("by_k/paths_left", left);  // [k, length]
+    }
+  }
+  if (study == Study::shapley && r.whole()) {
+    const std::vector<Shapley> values = shapley_values(r);
+    file.write_column("shapley/value",
+                      column<double>(values, [](const Shapley& s) { return s.value; }), "%");
+    file.write_column("shapley/standard_error",
+                      column<double>(values, [](const Shapley& s) { return s.standard_error; }),
+                      "%");
+  }
+  if (study == Study::pairs && r.whole()) file.write("pairs/interaction", pair_interactions(r));
+}
+
+class Reader {
+ public:
+  explicit Reader(const io::H5& file) : file_(file) {}
+
+  std::vector<std::int64_t> ints(const std::string& name, std::size_t rows) const {
+    return sized(name, file_.read_ints(name), rows);
+  }
+  std::vector<double> reals(const std::string& name, std::size_t rows) const {
+    return sized(name, file_.read_doubles(name), rows);
+  }
+  std::vector<std::string> texts(const std::string& name, std::size_t rows) const {
+    return sized(name, file_.read_strings(name), rows);
+  }
+  Tensor matrix(const std::string& name, std::size_t rows, std::size_t columns, Dtype dtype) const {
+    const Shape wanted{static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)};
+    if (file_.shape(name) != wanted || file_.dtype(name) != dtype) {
+      fail(ErrorKind::input, "{}: {} is {} {}; expected {} {}", file_.name(), name,
+           to_string(file_.dtype(name)), to_string(file_.shape(name)), to_string(dtype),
+           to_string(wanted));
+    }
+    return file_.read(name, Tag::workspace);
+  }
+  std::int64_t number(const char* name, std::int64_t least, std::int64_t most) const {
+    const std::int64_t value = file_.get_int("study", name);
+    if (value < least || value > most) {
+      fail(ErrorKind::input, "{}: {} of the study is {}; expected {} to {}", file_.name(), name,
+           value, least, most);
+    }
+    return value;
+  }
+
+ private:
+  template <class T>
+  std::vector<T> sized(const std::string& name, std::vector<T> values, std::size_t rows) const {
+    if (values.size() != rows) {
+      fail(ErrorKind::input, "{}: {} has {} rows instead of {}", file_.name(), name, values.size(),
+           rows);
+    }
+    return values;
+  }
+  const io::H5& file_;
+};
+
+void read_tables(const io::H5& file, LesionResult& r) {
+  const Reader in(file);
+  const auto names = file.read_strings("blocks/name");
+  const std::size_t n = names.size();
+  const auto stage = in.texts("blocks/stage", n);
+  const auto down = in.ints("blocks/downsampling", n),
+             shared = in.ints("blocks/shared_preactivation", n);
+  for (std::size_t b = 0; b < n; ++b) {
+    r.blocks.push_back({names[b], stage[b], down[b] != 0, shared[b] != 0});
+  }
+  r.class_names = file.read_strings("classes");
+  r.index = file.read_ints("lesions/index");
+  const std::size_t rows = r.index.size(), classes = r.class_names.size();
+  const auto lesion_names = in.texts("lesions/name", rows);
+  const auto k = in.ints("lesions/k", rows), trial = in.ints("lesions/trial", rows),
+             errors = in.ints("lesions/errors", rows), flips = in.ints("lesions/flips", rows),
+             gained = in.ints("lesions/gained", rows), lost = in.ints("lesions/lost", rows),
+             nonfinite = in.ints("lesions/nonfinite", rows);
+  const auto loss = in.reals("lesions/loss_sum", rows),
+             confidence = in.reals("lesions/confidence_sum", rows);
+  const Tensor block = in.matrix("paths/block", rows, n, Dtype::i32),
+               branch = in.matrix("paths/branch", rows, n, Dtype::f32),
+               shortcut = in.matrix("paths/shortcut", rows, n, Dtype::f32),
+               noise = in.matrix("paths/noise", rows, n, Dtype::f32),
+               by_class = in.matrix("class_errors", rows, classes, Dtype::i64);
+  for (std::size_t i = 0; i < rows; ++i) {
+    Lesion lesion{lesion_names[i], k[i], trial[i], {}};
+    for (std::size_t p = i * n; p < (i + 1) * n; ++p) {
+      lesion.places.push_back({block.data<std::int32_t>()[p], branch.data<float>()[p],
+                               shortcut.data<float>()[p], noise.data<float>()[p]});
+    }
+    r.lesions.push_back(std::move(lesion));
+    const auto* begin = by_class.data<std::int64_t>() + i * classes;
+    r.tallies.push_back({r.done,
+                         errors[i],
+                         flips[i],
+                         gained[i],
+                         lost[i],
+                         nonfinite[i],
+                         loss[i],
+                         confidence[i],
+                         {begin, begin + classes}});
+    const bool sane = errors[i] >= 0 && errors[i] <= r.done && flips[i] >= 0 && gained[i] >= 0 &&
+                      lost[i] >= 0 && r.index[i] >= 0 && r.index[i] < r.total;
+    if (!sane) {
+      fail(ErrorKind::input, "{}: row {} of lesions holds numbers that cannot be", file.name(), i);
+    }
+  }
+  if (rows == 0 || r.index.front() != 0) {
+    fail(ErrorKind::input, "{}: the intact network is not the first of lesions", file.name());
+  }
+}
+
+std::string shard_name(const Shard& shard) {
+  return fmt::format("{}/{}", shard.index + 1, shard.count);
+}
+
+}  // namespace
+
+io::H5 to_h5(const LesionResult& r) {
+  io::H5 file = io::H5::create();
+  schema::mark(file, schema::Format::result);
+  file.set("/", schema::kind_attribute, kind);
+  file.set("/", "arch", r.arch);
+  file.set("study", "study", to_string(r.options.study));
+  file.set("study", "trials", r.options.trials);
+  file.set("study", "seed", static_cast<std::int64_t>(r.options.seed));
+  file.set("study", "sigma", r.options.sigma);
+  file.set("study", "model_sha256", r.model_digest);
+  file.set("study", "data", r.data);
+  file.set("study", "data_sha256", r.data_digest);
+  file.set("study", "split", r.split);
+  file.set("study", "precision", r.precision);
+  file.set("study", "recalibrated", r.recalibrated);
+  file.set("study", "images", r.images);
+  file.set("study", "done", r.done);
+  file.set("study", "shard", r.shard.index);
+  file.set("study", "shards", r.shard.count);
+  file.set("study", "lesions", r.total);
+  if (std::any_of(r.blocks.begin(), r.blocks.end(),
+                  [](const auto& b) { return b.shared_preactivation; })) {
+    file.set("study", "shortcut_of_shared_preactivation", "takes the activated input");
+  }
+  write_blocks(file, r);
+  write_lesions(file, r);
+  write_matrices(file, r);
+  if (r.done == r.images) write_summaries(file, r);
+  return file;
+}
+
+LesionResult read_lesions(const io::H5& file) {
+  schema::check(file, schema::Format::result);
+  if (file.get_string("/", schema::kind_attribute) != kind) {
+    fail(ErrorKind::input, "{}: is a result of kind '{}'; expected one of resnet-lesion",
+         file.name(), file.get_string("/", schema::kind_attribute));
+  }
+  const Reader in(file);
+  LesionResult r;
+  try {
+    r.options.study = parse_study(file.get_string("study", "study"));
+  } catch (const Error& error) {
+    fail(ErrorKind::input, "{}: {}", file.name(), error.what());
+  }
+  r.options.trials = in.number("trials", 1, most_cells);
+  r.options.seed = static_cast<std::uint64_t>(file.get_int("study", "seed"));
+  r.options.sigma = file.get_double("study", "sigma");
+  r.arch = file.get_string("/", "arch");
+  r.model_digest = file.get_string("study", "model_sha256");
+  r.data = file.get_string("study", "data");
+  r.data_digest = file.get_string("study", "data_sha256");
+  r.split = file.get_string("study", "split");
+  r.precision = file.get_string("study", "precision");
+  r.recalibrated = in.number("recalibrated", 0, most_cells);
+  r.images = in.number("images", 0, most_cells);
+  r.done = in.number("done", 0, r.images);
+  r.shard.count = in.number("shards", 1, most_cells);
+  r.shard.index = in.number("shard", 0, r.shard.count - 1);
+  r.total = in.number("lesions", 1, most_cells);
+  read_tables(file, r);
+  return r;
+}
+
+LesionResult merge(std::vector<LesionResult> shards, const std::vector<std::string>& names) {
+  require(!shards.empty() && shards.size() == names.size(), "merge: {} shards, {} names",
+          shards.size(), names.size());
+  LesionResult& first = shards.front();
+  std::vector<bool> seen(static_cast<std::size_t>(first.total), false);
+  std::vector<bool> have(static_cast<std::size_t>(first.shard.count), false);
+  LesionResult all = first;
+  all.index.clear();
+  all.lesions.clear();
+  all.tallies.clear();
+  for (std::size_t s = 0; s < shards.size(); ++s) {
+    const LesionResult& part = shards[s];
+    const auto same = [&](bool holds, const char* what) {
+      if (!holds) {
+        fail(ErrorKind::input, "{} and {} do not belong together: another {}", names.front(),
+             names[s], what);
+      }
+    };
+    same(part.options.study == first.options.study, "study");
+    same(part.arch == first.arch && part.model_digest == first.model_digest, "model");
+    same(part.data_digest == first.data_digest && part.split == first.split, "data set");
+    same(part.images == first.images && part.done == first.done, "number of images");
+    same(part.options.seed == first.options.seed, "seed");
+    same(part.options.trials == first.options.trials && part.options.sigma == first.options.sigma,
+         "set of options");
+    same(part.precision == first.precision && part.recalibrated == first.recalibrated, "precision");
+    same(part.total == first.total && part.shard.count == first.shard.count &&
+             part.blocks == first.blocks && part.class_names == first.class_names,
+         "set of lesions");
+    same(part.tallies.front().errors == first.tallies.front().errors,
+         "intact network (its errors differ)");
+    const auto at = static_cast<std::size_t>(part.shard.index);
+    if (have[at]) {
+      fail(ErrorKind::input, "{}: shard {} was given twice", names[s], shard_name(part.shard));
+    }
+    have[at] = true;
+    for (std::size_t i = s == 0 ? 0 : 1; i < part.lesions.size(); ++i) {
+      const auto index = static_cast<std::size_t>(part.index[i]);
+      if (seen[index])
+        fail(ErrorKind::input, "{}: lesion {} twice", names[s], part.lesions[i].name);
+      seen[index] = true;
+      all.index.push_back(part.index[i]);
+      all.lesions.push_back(part.lesions[i]);
+      all.tallies.push_back(part.tallies[i]);
+    }
+  }
+  std::string missing;
+  for (std::size_t at = 0; at < have.size(); ++at) {
+    if (have[at]) continue;
+    missing += (missing.empty() ? "" : ", ") +
+               shard_name({static_cast<std::int64_t>(at), first.shard.count});
+  }
+  if (!missing.empty() && shards.size() > 1) {
+    fail(ErrorKind::input, "{} shards of {}: {} missing", shards.size(), first.shard.count,
+         missing);
+  }
+  // In the order of the study.
+  std::vector<std::size_t> order(all.index.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return all.index[a] < all.index[b]; });
+  LesionResult sorted = all;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    sorted.index[i] = all.index[order[i]];
+    sorted.lesions[i] = all.lesions[order[i]];
+    sorted.tallies[i] = all.tallies[order[i]];
+  }
+  if (shards.size() > 1) sorted.shard = {};
+  if (shards.size() > 1 && !sorted.whole()) {
+    fail(ErrorKind::input, "{}: the shards hold {} lesions of {}", names.front(),
+         sorted.lesions.size(), sorted.total);
+  }
+  return sorted;
+}
+
+LesionResult read_lesions(const std::vector<std::string>& paths) {
+  std::vector<LesionResult> parts;
+  for (const std::string& path : paths) {
+    parts.push_back(read_lesions(schema::open(path, schema::Format::result)));
+  }
+  return merge(std::move(parts), paths);
+}
+
+}  // namespace rn::study

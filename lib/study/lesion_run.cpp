@@ -1,0 +1,348 @@
+#include "study/lesion_run.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdlib>
+#include <numeric>
+
+#include "base/log.h"
+#include "data/batcher.h"
+#include "device/ledger.h"
+#include "io/file.h"
+#include "io/schema.h"
+#include "study/prefix_tree.h"
+#include "study/recalibrate.h"
+#include "train/describe.h"
+#include "train/evaluate.h"
+#include "train/samples.h"
+
+namespace rn::study {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int64_t most_images = 250;  // of a slice: what resnet-eval takes too
+
+struct Job {
+  const LesionRun& run;
+  train::LoadedModel model;
+  train::Samples samples;
+  LesionResult result;
+  std::int64_t slice = most_images;
+  TreeCost cost;
+  std::string checkpoint;
+};
+
+std::string checkpoint_of(const LesionRun& run) {
+  return run.output.empty() || run.output == "-" ? "" : run.output + ".ckpt";
+}
+
+void check_options(const LesionRun& run) {
+  if (run.options.trials < 1) fail(ErrorKind::usage, "--trials must be at least 1");
+  if (run.options.study == Study::noise && !(run.options.sigma > 0)) {
+    fail(ErrorKind::usage, "--noise must be more than 0, not {}", run.options.sigma);
+  }
+  if (run.resume && checkpoint_of(run).empty()) {
+    fail(ErrorKind::usage, "--resume needs an output file to keep a checkpoint beside");
+  }
+}
+
+// What is studied, before any image has been answered.
+void describe(Job& job, const std::string& digest) {
+  const LesionRun& run = job.run;
+  const train::ModelFile& file = job.model.file;
+  LesionResult& r = job.result;
+  r.options = run.options;
+  r.arch = file.spec.arch;
+  r.model_digest = digest;
+  r.data = job.samples.source->info().uri;
+  r.data_digest = job.samples.source->info().digest;
+  r.split = to_string(run.split);
+  r.precision = run.dtype == Dtype::f64 ? "fp64" : "fp32";
+  r.recalibrated = run.recalibrate;
+  r.images = static_cast<std::int64_t>(job.samples.indices.size());
+  r.shard = run.shard;
+  r.class_names = file.class_names;
+  for (const nn::BlockSpec& block : file.spec.blocks) {
+    r.blocks.push_back({block.name, block.stage(), block.downsamples(),
+                        block.preactivation == nn::Preactivation::shared});
+  }
+  std::vector<Lesion> all = lesions_of(file.spec, run.options);
+  r.total = static_cast<std::int64_t>(all.size());
+  for (std::int64_t i = 0; i < r.total; ++i) {
+    if (i != 0 && (i - 1) % run.shard.count != run.shard.index) continue;
+    r.index.push_back(i);
+    r.lesions.push_back(std::move(all[static_cast<std::size_t>(i)]));
+  }
+  r.tallies.resize(r.lesions.size());
+}
+
+Job prepare(const LesionRun& run) {
+  check_options(run);
+  const std::string checkpoint = checkpoint_of(run);
+  if (!run.output.empty()) io::check_output(run.output, run.force || run.resume);
+  if (!checkpoint.empty()) {
+    if (::access(checkpoint.c_str(), F_OK) == 0 && !run.resume && !run.force) {
+      fail(ErrorKind::usage,
+           "{}: the checkpoint of an unfinished study; --resume goes on with it, --force starts "
+           "over",
+           checkpoint);
+    }
+    io::check_output(checkpoint, true);
+  }
+  io::Bytes bytes = io::read_file(run.model);
+  const std::string digest = io::sha256(bytes);
+  const std::string name = run.model == "-" ? "stdin" : run.model;
+  const io::H5 h5 = io::H5::open_image(std::move(bytes), name,
+                                       io::schema::expectation(io::schema::Format::model));
+  train::LoadedModel model = train::load_model(h5, run.dtype);
+  const std::string uri = train::data_uri(run.data, model.file, name);
+  train::Samples samples = train::open_samples(uri, run.split, run.limit, model.file, name);
+  train::check_fits(model.file.spec, samples.source->info());
+  Job job{run, std::move(model), std::move(samples), {}, most_images, {}, checkpoint};
+  describe(job, digest);
+  job.cost = PrefixTree(job.model.file.spec, job.result.lesions).cost(run.dtype);
+  job.slice = std::clamp<std::int64_t>(
+      run.memory_limit / std::max<std::int64_t>(job.cost.bytes_per_image, 1), 0, most_images);
+  if (job.slice == 0) {
+    fail(ErrorKind::usage, "--memory-limit: one image takes {} MiB of activations",
+         (job.cost.bytes_per_image >> 20) + 1);
+  }
+  return job;
+}
+
+bool same_study(const LesionResult& a, const LesionResult& b) {
+  return a.options.study == b.options.study && a.model_digest == b.model_digest &&
+         a.data_digest == b.data_digest && a.split == b.split && a.images == b.images &&
+         a.options.seed == b.options.seed && a.precision == b.precision &&
+         a.recalibrated == b.recalibrated && a.shard == b.shard && a.total == b.total &&
+         a.lesions == b.lesions;
+}
+
+// What is there already, from a checkpoint or a finished output of the same study.
+bool take_up(Job& job, const std::string& path, bool finished) {
+  if (!job.run.resume || ::access(path.c_str(), F_OK) != 0) return false;
+  LesionResult found = read_lesions(io::schema::open(path, io::schema::Format::result));
+  if (!same_study(found, job.result) || (finished && found.done != found.images)) {
+    fail(ErrorKind::usage, "{}: is of another study; --force without --resume starts over", path);
+  }
+  job.result.done = found.done;
+  job.result.tallies = std::move(found.tallies);
+  return true;
+}
+
+io::Bytes bytes_of(const Job& job, bool volatile_fields) {
+  io::H5 file = to_h5(job.result);
+  io::Provenance provenance = job.run.provenance;
+  train::add_backend(provenance);
+  provenance.seed = job.run.options.seed;
+  provenance.inputs = {{job.run.model, job.result.model_digest},
+                       {job.result.data, job.result.data_digest}};
+  io::write(file, provenance, volatile_fields);
+  return file.image();
+}
+
+data::Batcher batches_of(const Job& job, std::int64_t from) {
+  data::BatcherOptions options;
+  options.indices.assign(job.samples.indices.begin() + from, job.samples.indices.end());
+  options.batch = job.slice;
+  options.normalization = job.model.file.normalization;
+  options.dtype = job.run.dtype;
+  options.epochs = 1;
+  return data::Batcher(*job.samples.source, std::move(options));
+}
+
+// Lesions with statistics of their own share nothing: each is a network of its own, for all images.
+void run_recalibrated(Job& job, Progress& progress) {
+  const data::Normalization& normalization = job.model.file.normalization;
+  const auto source = data::open_source(job.result.data, data::Split::train, job.run.recalibrate);
+  models::Network& network = job.model.network;
+  const std::vector<Tensor> statistics = statistics_of(network);
+  TensorPool pool;
+  const nn::Pass pass{pool};
+  std::vector<std::vector<Tensor>> recalibrated;
+  for (const Lesion& lesion : job.result.lesions) {
+    apply(network, lesion);
+    recalibrate(network, *source, normalization, job.run.recalibrate);
+    recalibrated.push_back(statistics_of(network));
+    restore(network, statistics);
+    progress.advance(0, "statistics of " + lesion.name);
+  }
+  data::Batcher batcher = batches_of(job, job.result.done);
+  SliceTally slice(job.result.tallies, job.model.file.spec.classes);
+  while (const data::Batch* batch = batcher.next()) {
+    slice.begin(batch->labels);
+    for (std::size_t i = 0; i < job.result.lesions.size(); ++i) {
+      restore(network, recalibrated[i]);
+      const std::vector<Lesion> one{job.result.lesions[i]};
+      PrefixTree(job.model.file.spec, one)
+          .run(network, batch->images, batch->indices.front(), job.run.options.seed, pass,
+               [&](std::size_t, const Tensor& logits) { slice.add(i, logits); });
+    }
+    slice.end();
+    job.result.done += batch->labels.dim(0);
+    progress.advance(job.result.done, "");
+  }
+  restore(network, statistics);
+}
+
+// Returns the reason to stop, or "".
+std::string run_slices(Job& job, Progress& progress) {
+  LesionResult& r = job.result;
+  PrefixTree tree(job.model.file.spec, r.lesions);
+  SliceTally slice(r.tallies, job.model.file.spec.classes);
+  TensorPool pool;
+  const nn::Pass pass{pool};
+  data::Batcher batcher = batches_of(job, r.done);
+  auto saved = Clock::now();
+  while (const data::Batch* batch = batcher.next()) {
+    if (const std::string reason = job.run.stop ? job.run.stop() : ""; !reason.empty()) {
+      return reason;
+    }
+    slice.begin(batch->labels);
+    tree.run(job.model.network, batch->images, batch->indices.front(), job.run.options.seed, pass,
+             [&](std::size_t lesion, const Tensor& logits) { slice.add(lesion, logits); });
+    slice.end();
+    r.done += batch->labels.dim(0);
+    progress.advance(r.done, fmt::format("intact error {:.2f} %", r.tallies.front().error()));
+    const bool due =
+        std::chrono::duration<double>(Clock::now() - saved).count() >= job.run.checkpoint_seconds;
+    if (!job.checkpoint.empty() && due && r.done < r.images) {
+      try {
+        io::write_file(job.checkpoint, bytes_of(job, false));
+      } catch (const Error& error) {
+        warn("{}; the study goes on", error.what());
+      }
+      saved = Clock::now();
+    }
+  }
+  return "";
+}
+
+LesionOutcome plan(Job& job) {
+  // One slice through the intact network: seconds of n block evaluations, with stem and head.
+  const std::vector<Lesion> intact{job.result.lesions.front()};
+  PrefixTree tree(job.model.file.spec, intact);
+  TensorPool pool;
+  const nn::Pass pass{pool};
+  data::Batcher batcher = batches_of(job, 0);
+  const data::Batch* batch = batcher.next();
+  const auto once = [&] {
+    const auto start = Clock::now();
+    tree.run(job.model.network, batch->images, 0, 1, pass, [](std::size_t, const Tensor&) {});
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  once();
+  const double blocks = static_cast<double>(job.result.blocks.size());
+  const double slices =
+      static_cast<double>(job.result.images) / static_cast<double>(batch->labels.dim(0));
+  const double evaluations =
+      static_cast<double>(job.run.recalibrate > 0 ? job.cost.naive : job.cost.evaluations);
+  const double seconds = once() / blocks * evaluations * slices;
+  const std::int64_t bytes = job.cost.bytes_per_image * std::min(job.slice, job.result.images);
+  LesionOutcome outcome;
+  outcome.plan = fmt::format(
+      "would do {} lesions of {} on {} {}, {} images\nblock evaluations {} for each image ({} "
+      "without sharing)\nabout {:.0f} s, about {} MiB of activations, {} images at a time\n",
+      job.result.lesions.size() - 1, train::printable(job.result.arch), job.result.data,
+      job.result.split, job.result.images, job.cost.evaluations, job.cost.naive, seconds,
+      (bytes >> 20) + 1, job.slice);
+  outcome.json.add("dry_run", true)
+      .add("study", to_string(job.result.options.study))
+      .add("lesions", job.result.lesions.size() - 1)
+      .add("count", job.result.images)
+      .add("evaluations", job.cost.evaluations)
+      .add("evaluations_naive", job.cost.naive)
+      .add("bytes", bytes)
+      .add("slice", job.slice)
+      .add("seconds", seconds);
+  return outcome;
+}
+
+}  // namespace
+
+LesionOutcome run_lesions(const LesionRun& run) {
+  Job job = prepare(run);
+  LesionOutcome outcome;
+  if (run.dry_run) return plan(job);
+  if (take_up(job, run.output, true)) {
+    outcome.result = std::move(job.result);
+    outcome.message = fmt::format("{}: complete already, nothing to do", run.output);
+    return outcome;
+  }
+  if (take_up(job, job.checkpoint, false)) {
+    info("going on from {}: {} of {} images", job.checkpoint, job.result.done, job.result.images);
+  }
+  NoProgress quiet;
+  Progress& progress = run.progress ? *run.progress : quiet;
+  progress.begin({.what = to_string(run.options.study), .total = job.result.images});
+  std::string reason;
+  if (run.recalibrate > 0) {
+    run_recalibrated(job, progress);
+  } else {
+    reason = run_slices(job, progress);
+  }
+  progress.end();
+  if (!reason.empty()) {
+    if (job.checkpoint.empty()) {
+      fail(ErrorKind::failed, "stopped by {}; nothing is saved: there is no output file", reason);
+    }
+    io::write_file(job.checkpoint, bytes_of(job, false));
+    outcome.stopped = true;
+    outcome.message = fmt::format(
+        "stopped by {}: {} of {} images are done, saved in {}; the same "
+        "command with --resume goes on",
+        reason, job.result.done, job.result.images, job.checkpoint);
+    return outcome;
+  }
+  if (!run.output.empty()) {
+    io::write_file(run.output, bytes_of(job, run.volatile_provenance));
+    if (!job.checkpoint.empty()) ::unlink(job.checkpoint.c_str());
+  }
+  outcome.result = std::move(job.result);
+  return outcome;
+}
+
+Shard parse_shard(const std::string& text) {
+  const auto number = [&](const char* begin, const char* end) {
+    std::int64_t value = 0;
+    const auto parsed = std::from_chars(begin, end, value);
+    if (begin == end || parsed.ec != std::errc() || parsed.ptr != end) {
+      fail(ErrorKind::usage, "--shard {}: expected K/N (from 1), such as 3/8, or auto", text);
+    }
+    return value;
+  };
+  if (text == "auto") {
+    const auto variable = [](const char* name) {
+      const char* value = std::getenv(name);
+      if (!value) {
+        fail(ErrorKind::usage, "--shard auto: {} is not set; this is no Slurm job array", name);
+      }
+      return std::string(value);
+    };
+    const std::string id = variable("SLURM_ARRAY_TASK_ID"),
+                      least = variable("SLURM_ARRAY_TASK_MIN"),
+                      count = variable("SLURM_ARRAY_TASK_COUNT");
+    const auto of = [&](const std::string& s) { return number(s.data(), s.data() + s.size()); };
+    const Shard shard{of(id) - of(least), of(count)};
+    if (shard.index < 0 || shard.index >= shard.count) {
+      fail(ErrorKind::usage,
+           "--shard auto: task {} of {} from {}: the array's indices must follow each other", id,
+           count, least);
+    }
+    return shard;
+  }
+  const std::size_t slash = text.find('/');
+  const char* end = text.data() + text.size();
+  const char* cut = slash == std::string::npos ? end : text.data() + slash;
+  const Shard shard{number(text.data(), cut) - 1, number(std::min(cut + 1, end), end)};
+  if (shard.count < 1 || shard.index < 0 || shard.index >= shard.count) {
+    fail(ErrorKind::usage, "--shard {}: expected K/N with K from 1 to N", text);
+  }
+  return shard;
+}
+
+}  // namespace rn::study

@@ -1,0 +1,26 @@
+// Stochastic depth (Huang, Sun, Liu, Sedra, Weinberger 2016, arXiv 1603.09382): in every training
+// step some branches are left out, and not computed; evaluation scales each by its survival.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "models/network.h"
+
+namespace rn::train {
+
+enum class DepthDecay {
+  linear,   // block l of L dies with probability l / L * rate
+  uniform,  // every block with probability rate
+};
+DepthDecay parse_depth_decay(const std::string& text);  // errors: usage
+
+// Sets the survival of every block. Errors (usage): a rate that is not in [0, 1), a network of
+// plain layers.
+void set_survival(models::NetworkSpec& spec, double rate, DepthDecay decay);
+
+// Opens and closes the blocks' gates for a step, one draw for the whole batch: a pure function of
+// (seed, step, block).
+void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step);
+
+}  // namespace rn::train

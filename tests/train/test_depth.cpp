@@ -1,0 +1,92 @@
+// Stochastic depth: what is drawn, what is skipped, and that runs can be repeated and resumed.
+#include "train/depth.h"
+#include "train/run.h"
+
+using namespace rn;
+using namespace rn::train;
+using test::contains;
+using test::error_of;
+using test::slurp;
+using test::stop_at;
+using test::TempDir;
+using test::tiny;
+
+TEST_CASE("survival falls linearly, or not at all", "[train]") {
+  auto spec = models::make_arch("resnet110-cifar");
+  set_survival(spec, 0.5, DepthDecay::linear);
+  CHECK(spec.blocks.front().survival == Approx(1 - 0.5 / 54));
+  CHECK(spec.blocks.back().survival == 0.5);
+  set_survival(spec, 0.2, DepthDecay::uniform);
+  CHECK(spec.blocks.front().survival == 0.8);
+  CHECK_THROWS_AS(set_survival(spec, 1, DepthDecay::linear), Error);
+  auto vgg = models::make_arch("vgg15-cifar");
+  CHECK(contains(error_of(ErrorKind::usage, [&] { set_survival(vgg, .5, DepthDecay::linear); }),
+                 "no shortcuts"));
+}
+
+TEST_CASE("each block is there as often as it should be, whoever asks", "[train]") {
+  auto spec = models::make_arch("resnet20-cifar", {.height = 8, .width = 8, .base_width = 4});
+  set_survival(spec, 0.6, DepthDecay::linear);
+  models::Network network(spec, Dtype::f32);
+  std::vector<int> there(9, 0);
+  for (int step = 0; step < 2000; ++step) {
+    draw_depth(network, 3, step);
+    for (int b = 0; b < 9; ++b)
+      there[static_cast<std::size_t>(b)] += network.block(b).gates.forward.branch == 1;
+  }
+  for (std::size_t b = 0; b < 9; ++b) {
+    const double p = spec.blocks[b].survival;
+    CHECK(std::abs(there[b] - 2000 * p) < 5 * std::sqrt(2000 * p * (1 - p)));
+  }
+}
+
+TEST_CASE("training under stochastic depth resumes to the same bytes", "[train]") {
+  const TempDir folder;
+  TrainOptions whole = tiny(folder, "whole.h5");
+  whole.stochastic_depth = 0.5;
+  whole.arch = "preresnet14-cifar";
+  REQUIRE(train::train(whole).ended == Ended::complete);
+  TrainOptions part = whole;
+  part.output = folder / "part.h5";
+  part.resume = true;
+  part.stop = stop_at(4);
+  REQUIRE(train::train(part).ended == Ended::stopped);
+  part.stop = {};
+  REQUIRE(train::train(part).ended == Ended::complete);
+  CHECK(slurp(whole.output) == slurp(part.output));
+
+  TrainOptions constant = whole;
+  constant.output = folder / "constant.h5";
+  constant.stochastic_depth = {};
+  REQUIRE(train::train(constant).ended == Ended::complete);
+  CHECK(load_model(whole.output).file.spec.blocks.back().survival == 0.5);
+  CHECK(slurp(whole.output) != slurp(constant.output));
+}
+
+TEST_CASE("a branch that is left out learns nothing", "[train]") {
+  auto spec = models::make_arch("resnet8-cifar", {.height = 8, .width = 8, .base_width = 4});
+  set_survival(spec, 0.5, DepthDecay::uniform);
+  models::Network network(spec, Dtype::f32);
+  network.initialize(1);
+  network.store().require_gradients();
+  TensorPool pool;
+  models::Saved saved;
+  const nn::Pass pass{.pool = pool, .batch_statistics = true, .keep = true, .sampled_depth = true};
+  Tensor images = Tensor::zeros({4, 8, 8, 3}, Dtype::f32, Tag::input);
+  for (std::int64_t i = 0; i < images.size(); ++i)
+    images.data<float>()[i] = static_cast<float>(i % 7);
+  network.block(1).gates.forward.branch = 0;
+  const Tensor logits = network.forward(images, pass, saved);
+  network.backward(logits.clone(), pass, saved);
+  network.commit(saved);
+  for (const auto& p : network.store().parameters()) {
+    const auto g = p->gradient.span<float>();
+    const bool zero = std::all_of(g.begin(), g.end(), [](float x) { return x == 0; });
+    INFO(p->name);
+    CHECK(zero == p->name.starts_with("stage2.block1."));
+  }
+  for (const auto& s : network.store().states()) {
+    if (s->name == "stage2.block1.bn1.running_mean") CHECK(s->value.data<float>()[0] == 0);
+    if (s->name == "stage3.block1.bn1.running_mean") CHECK(s->value.data<float>()[0] != 0);
+  }
+}

@@ -1,0 +1,154 @@
+// The options of resnet-lesion, and what they mean to the library.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/run_tool.h"
+#include "study/lesion_run.h"
+#include "train/model_file.h"
+
+namespace rn::tools {
+
+using cli::Common;
+
+struct LesionTool {
+  cli::CommonOptions common;
+  std::vector<std::string> models;
+  std::string data, split = "test", shard, memory_limit = "2G";
+  bool delete_each = false, delete_shortcut = false, shapley = false, pairs = false;
+  std::vector<std::string> remove, keep;
+  std::vector<std::int64_t> random, shuffle;
+  double noise = 0;
+  std::int64_t trials = 10, recalibrate = 0;
+  std::optional<std::int64_t> limit;
+  bool resume = false, merge = false, table = false;
+};
+
+inline void bind_studies(CLI::App& app, LesionTool& o) {
+  app.add_flag("--delete-each", o.delete_each, "Delete every block in turn (the default)");
+  app.add_option("--delete", o.remove, "Delete these blocks together, such as stage2.block1")
+      ->type_name("NAME")
+      ->delimiter(',');
+  app.add_option("--keep-only", o.keep, "Delete all blocks but these")
+      ->type_name("NAME")
+      ->delimiter(',');
+  app.add_option("--delete-random", o.random, "Delete so many blocks at random, such as 1,2,5,10")
+      ->type_name("K")
+      ->delimiter(',')
+      ->check(cli::whole(0, 100000));
+  app.add_option("--shuffle", o.shuffle, "Swap two blocks of a stage so many times")
+      ->type_name("K")
+      ->delimiter(',')
+      ->check(cli::whole(0, 100000));
+  app.add_flag("--delete-shortcut", o.delete_shortcut, "Delete every block's shortcut in turn");
+  app.add_option("--noise", o.noise,
+                 "Add noise to every block's output in turn, SIGMA times its root mean square")
+      ->type_name("SIGMA")
+      ->check(cli::real(0));
+  app.add_flag("--shapley", o.shapley, "Share the accuracy out among the blocks (Shapley values)");
+  app.add_flag("--pairs", o.pairs, "Delete every two blocks together: their interaction");
+  app.add_option("--trials", o.trials, "Random trials of each K; permutations of --shapley")
+      ->type_name("INT")
+      ->check(cli::whole(1, 1000000));
+  app.add_option("--recalibrate", o.recalibrate,
+                 "Estimate the batch norms' statistics again, from N training images a lesion")
+      ->type_name("INT")
+      ->check(cli::whole(0));
+}
+
+inline void bind(CLI::App& app, LesionTool& o) {
+  app.add_option("MODEL", o.models, "Model file, - is stdin; with --merge result files")
+      ->type_name("FILE")
+      ->required();
+  app.add_option("--data", o.data,
+                 "Data set, KIND:WHERE; by default that of the training, if it is built in")
+      ->type_name("URI");
+  app.add_option("--split", o.split, "train, val or test")
+      ->type_name("SPLIT")
+      ->check(CLI::IsMember({"train", "val", "test"}));
+  app.add_option("--limit-test", o.limit,
+                 "The first N images only; 1000 by default for --shapley and --pairs, else all")
+      ->type_name("INT")
+      ->check(cli::whole(1));
+  bind_studies(app, o);
+  cli::add_common(
+      app, o.common,
+      {Common::seed, Common::device, Common::precision, Common::threads, Common::output});
+  cli::not_recipe(app.add_option("--shard", o.shard,
+                                 "Do part K of N only, K/N; auto: as the Slurm job array says"))
+      ->type_name("K/N");
+  cli::not_recipe(app.add_flag("--merge", o.merge, "Put the results of all shards together"));
+  cli::not_recipe(app.add_flag("--resume", o.resume,
+                               "Go on from the checkpoint if there is one, start otherwise"));
+  cli::not_recipe(app.add_option("--memory-limit", o.memory_limit,
+                                 "Of the activations held at a time, such as 500M or 4G"))
+      ->type_name("BYTES");
+  cli::not_recipe(app.add_flag("--table", o.table, "Print the result as a TSV table"));
+  cli::add_common(app, o.common,
+                  {Common::json, Common::dry_run, Common::no_provenance, Common::progress});
+}
+
+inline study::LesionOptions study_of(const LesionTool& o) {
+  using study::Study;
+  std::vector<Study> asked;
+  const auto ask = [&](bool given, Study study) {
+    if (given) asked.push_back(study);
+  };
+  ask(o.delete_each, Study::delete_each);
+  ask(!o.remove.empty(), Study::delete_set);
+  ask(!o.keep.empty(), Study::keep_only);
+  ask(!o.random.empty(), Study::delete_random);
+  ask(!o.shuffle.empty(), Study::shuffle);
+  ask(o.delete_shortcut, Study::delete_shortcut);
+  ask(o.noise > 0, Study::noise);
+  ask(o.shapley, Study::shapley);
+  ask(o.pairs, Study::pairs);
+  if (asked.size() > 1) {
+    fail(ErrorKind::usage, "--{} and --{} are two studies: one at a time, please",
+         to_string(asked[0]), to_string(asked[1]));
+  }
+  study::LesionOptions options;
+  if (!asked.empty()) options.study = asked.front();
+  options.names = options.study == Study::keep_only ? o.keep : o.remove;
+  options.ks = options.study == Study::shuffle ? o.shuffle : o.random;
+  const bool random = options.study == Study::delete_random || options.study == Study::shuffle ||
+                      options.study == Study::shapley;
+  options.trials = random ? o.trials : 1;
+  options.sigma = o.noise;
+  options.seed = o.common.seed;
+  return options;
+}
+
+inline study::LesionRun effective(const LesionTool& o, const cli::Invocation& call) {
+  study::LesionRun run;
+  run.model = o.models.front();
+  run.data = o.data;
+  run.split = data::parse_split(o.split);
+  run.options = study_of(o);
+  run.recalibrate = o.recalibrate;
+  const bool expensive =
+      run.options.study == study::Study::shapley || run.options.study == study::Study::pairs;
+  run.limit = o.limit.value_or(expensive ? 1000 : -1);
+  if (expensive && !o.limit) {
+    info("--{} takes many evaluations: the first 1000 images; --limit-test N takes others",
+         to_string(run.options.study));
+  }
+  if (!o.shard.empty()) run.shard = study::parse_shard(o.shard);
+  run.dtype = train::parse_precision(o.common.precision);
+  run.memory_limit = cli::parse_bytes(o.memory_limit);
+  run.output = o.common.output;
+  run.force = o.common.force;
+  run.resume = o.resume;
+  run.dry_run = o.common.dry_run;
+  run.volatile_provenance = !o.common.no_provenance;
+  if (run.output == "-" && (o.common.json || o.table)) {
+    fail(ErrorKind::usage, "-o - and --{} both want stdout", o.common.json ? "json" : "table");
+  }
+  run.provenance = io::start_provenance(call.tool, call.command_line);
+  run.provenance.config = call.recipe;
+  return run;
+}
+
+}  // namespace rn::tools
