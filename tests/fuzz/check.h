@@ -62,8 +62,8 @@ inline void check_weights(const io::WeightFile& file) {
     const auto* bytes = static_cast<const unsigned char*>(weight.value.raw());
     for (std::size_t i = 0; i < weight.value.bytes(); ++i) sum += bytes[i];
   }
-  static volatile std::size_t sink;
-  sink = sum;
+  static volatile std::size_t sink = 0;
+  sink = sink + sum;
 }
 
 }  // namespace rn::fuzz

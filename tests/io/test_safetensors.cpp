@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "io/file.h"
 #include "io/safetensors.h"
 #include "io/weight_files.h"
 #include "support/catch.h"
@@ -27,6 +28,10 @@ Tensor tensor(const Shape& shape, const std::vector<float>& values) {
   Tensor t(shape, Dtype::f32, Tag::parameter);
   std::copy(values.begin(), values.end(), t.span<float>().begin());
   return t;
+}
+
+std::string sha256_of(const Tensor& t) {
+  return sha256({static_cast<const std::byte*>(t.raw()), t.bytes()});
 }
 
 const std::string good =
@@ -113,7 +118,7 @@ TEST_CASE("safetensors: what is written reads back, in the package's layout") {
     REQUIRE(found != back.weights.end());
     CHECK(found->value.shape() == weight.value.shape());
     CHECK(found->value.dtype() == weight.value.dtype());
-    CHECK(std::memcmp(found->value.raw(), weight.value.raw(), weight.value.bytes()) == 0);
+    CHECK(sha256_of(found->value) == sha256_of(weight.value));
   }
   CHECK(write_safetensors(back.weights, back.metadata) == bytes);
 
