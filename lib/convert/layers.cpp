@@ -35,7 +35,7 @@ class Lister {
 void list_block(Lister& list, const BlockSpec& block) {
   const bool bottleneck = block.kind == BlockKind::bottleneck;
   const bool pre = block.order == nn::Order::pre;
-  const int convs = bottleneck ? 3 : 2;
+  const int convs = bottleneck ? 3 : block.kind == BlockKind::plain ? 1 : 2;
   for (int k = 1; k <= convs; ++k) {
     const std::int64_t in = k == 1 ? block.in : bottleneck ? block.width : block.out;
     const std::int64_t out = k < convs && bottleneck ? block.width : block.out;
@@ -44,7 +44,7 @@ void list_block(Lister& list, const BlockSpec& block) {
         block.conv_bias == ConvBias::all || (block.conv_bias == ConvBias::last && k == convs);
     if (pre && (k > 1 || block.preactivation != nn::Preactivation::none)) list.norm(norm, in);
     list.conv(conv, out, bottleneck && k != 2 ? 1 : 3, in, bias);
-    if (!pre) list.norm(norm, out);
+    if (!pre && block.norm) list.norm(norm, out);
   }
   if (block.shortcut == nn::ShortcutKind::conv || block.shortcut == nn::ShortcutKind::conv_bn) {
     list.conv("shortcut.conv", block.out, 1, block.in, block.conv_bias != ConvBias::none);
@@ -102,7 +102,9 @@ std::vector<Place> places_of(const models::NetworkSpec& spec) {
 
 std::int64_t depth_of(const models::NetworkSpec& spec) {
   std::int64_t depth = 2;
-  for (const BlockSpec& block : spec.blocks) depth += block.kind == BlockKind::bottleneck ? 3 : 2;
+  for (const BlockSpec& block : spec.blocks) {
+    depth += block.kind == BlockKind::bottleneck ? 3 : block.kind == BlockKind::plain ? 1 : 2;
+  }
   return depth;
 }
 

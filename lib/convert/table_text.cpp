@@ -63,6 +63,8 @@ nn::BlockSpec parse_block(Words& words) {
   block.bn_momentum = words.number<double>();
   block.temporal = words.number<int>();
   block.survival = words.number<double>();
+  block.norm = words.truth();
+  block.pool = words.number<int>();
   words.end();
   return block;
 }
@@ -75,17 +77,18 @@ std::string table_text(const models::NetworkSpec& spec) {
       fmt::format("network {} {} {} {} {} {} {}\n", spec.arch, spec.height, spec.width,
                   spec.channels, spec.classes, spec.bn_eps, spec.bn_momentum);
   const models::StemSpec& stem = spec.stem;
-  text += fmt::format("stem {} {} {} {} {:d} {:d} {:d} {:d}\n", stem.out, stem.kernel, stem.stride,
-                      stem.pad, stem.norm_relu, stem.max_pool, stem.pool_zeros, stem.conv_bias);
+  text += fmt::format("stem {} {} {} {} {:d} {:d} {:d} {:d} {:d}\n", stem.out, stem.kernel,
+                      stem.stride, stem.pad, stem.norm_relu, stem.relu, stem.max_pool,
+                      stem.pool_zeros, stem.conv_bias);
   text += fmt::format("head {:d}\n", spec.head.norm_relu);
   for (const nn::BlockSpec& b : spec.blocks) {
     if (!one_word(b.name)) return {};
-    text += fmt::format("block {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}\n", b.name,
-                        nn::to_string(b.kind), b.in, b.width, b.out, b.stride, b.stride_at,
+    text += fmt::format("block {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {:d} {}\n",
+                        b.name, nn::to_string(b.kind), b.in, b.width, b.out, b.stride, b.stride_at,
                         nn::to_string(b.order), nn::to_string(b.preactivation),
                         nn::to_string(b.shortcut), nn::to_string(b.shortcut_pool),
                         nn::to_string(b.conv_bias), nn::to_string(b.padding), b.bn_eps,
-                        b.bn_momentum, b.temporal, b.survival);
+                        b.bn_momentum, b.temporal, b.survival, b.norm, b.pool);
   }
   return text;
 }
@@ -116,6 +119,7 @@ models::NetworkSpec parse_table(const std::string& text, const std::string& file
       stem.stride = words.number<int>();
       stem.pad = words.number<int>();
       stem.norm_relu = words.truth();
+      stem.relu = words.truth();
       stem.max_pool = words.truth();
       stem.pool_zeros = words.truth();
       stem.conv_bias = words.truth();

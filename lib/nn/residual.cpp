@@ -64,6 +64,8 @@ Residual::Residual(const BlockSpec& spec, Store& store) : spec_(spec) {
 void Residual::Saved::release() {
   in = {};
   value = unpooled = activated = shortcut_raw = Tensor();
+  if (branch) branch->release();
+  if (all) all->release();
   raw.clear();
 }
 
@@ -72,14 +74,18 @@ Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const
           "{}: input must be [N, H, W, {}], not {}", spec_.name, spec_.in,
           rn::to_string(in.value.shape()));
   saved.gates = gates;
-  if (!pass.sampled_depth) saved.gates.forward.branch *= spec_.survival;
+  if (!pass.sampled_depth) {
+    saved.gates.forward.branch *= spec_.survival;
+    saved.gates.rows = Tensor();
+  }
   saved.in = in;
   saved.raw.assign(convs_.size(), Tensor());
   saved.moments.resize(convs_.size());
   saved.norms.resize(norms_.size());
-  Signal out = plain() ? forward_plain(in, pass, saved)
-               : pre() ? forward_pre(in, pass, saved)
-                       : forward_post(in, pass, saved);
+  Signal out = by_rows(saved) ? forward_rows(in, pass, saved)
+               : plain()      ? forward_plain(in, pass, saved)
+               : pre()        ? forward_pre(in, pass, saved)
+                              : forward_post(in, pass, saved);
   if (!pass.keep) saved.release();
   return out;
 }
@@ -87,6 +93,7 @@ Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const
 ops::Gradient Residual::backward(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const {
   require(saved.value.defined(), "{}: backward without a forward pass that kept its activations",
           spec_.name);
+  if (by_rows(saved)) return backward_rows(d_out, pass, saved);
   if (plain()) return backward_plain(d_out, pass, saved);
   return pre() ? backward_pre(d_out, pass, saved) : backward_post(d_out, pass, saved);
 }
@@ -192,6 +199,10 @@ Tensor Residual::constant(double value, Saved& saved) const {
 }
 
 void Residual::commit(const Saved& saved, Stream& stream, std::optional<double> momentum) const {
+  if (by_rows(saved)) {
+    commit(*saved.branch, stream, momentum);
+    return commit(*saved.all, stream, momentum);
+  }
   if (saved.gates.forward.branch != 0) {
     for (std::size_t k = 0; k < norms_.size(); ++k)
       norms_[k].commit(saved.norms[k], stream, momentum);
@@ -202,6 +213,10 @@ void Residual::commit(const Saved& saved, Stream& stream, std::optional<double> 
 }
 
 std::string Residual::first_nonfinite(const Saved& saved) const {
+  if (by_rows(saved)) {
+    const std::string found = first_nonfinite(*saved.branch);
+    return found.empty() ? first_nonfinite(*saved.all) : found;
+  }
   for (std::size_t k = 0; k < saved.raw.size(); ++k) {
     if (saved.raw[k] && !ops::all_finite(saved.raw[k])) return convs_[k].name();
   }

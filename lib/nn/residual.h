@@ -5,6 +5,7 @@
 // deletion hands the (pooled) input on.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct Gate {
 struct Gates {
   Gate forward;
   Gate backward;  // times forward's: factor of the gradient that flows through each
+  // i32 [n]: the images that have the branch, at least one (stochastic depth by image, in training
+  // only). Undefined: all of them.
+  Tensor rows;
 };
 
 class Residual {
@@ -39,6 +43,7 @@ class Residual {
     ops::Moments shortcut_moments;
     BatchNorm::Saved shortcut_norm;
     Tensor shortcut_scale;
+    std::shared_ptr<Saved> branch, all;  // with gates.rows: of the kept images' branch, of the rest
 
     void release();  // gives the activations back to the pool
   };
@@ -68,6 +73,8 @@ class Residual {
  private:
   Signal forward_post(const Signal& in, const Pass& pass, Saved& saved) const;
   Signal forward_pre(const Signal& in, const Pass& pass, Saved& saved) const;
+  Signal forward_rows(const Signal& in, const Pass& pass, Saved& saved) const;
+  ops::Gradient backward_rows(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
   Signal forward_plain(const Signal& in, const Pass& pass, Saved& saved) const;
   ops::Gradient backward_plain(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
   Signal forward_post_folded(const Signal& in, const Pass& pass, Saved& saved) const;
@@ -89,6 +96,10 @@ class Residual {
   Tensor zero_output(const Tensor& value, const Pass& pass) const;  // where both gates are off
   Tensor constant(double value, Saved& saved) const;                // [out], kept in saved
   bool pre() const { return spec_.order == Order::pre; }
+  // Whether the branch runs on some of the images only.
+  bool by_rows(const Saved& saved) const {
+    return saved.gates.rows.defined() && saved.gates.forward.branch != 0;
+  }
   bool plain() const { return spec_.kind == BlockKind::plain; }
 
   BlockSpec spec_;

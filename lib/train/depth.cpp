@@ -1,5 +1,8 @@
 #include "train/depth.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "base/error.h"
 #include "base/rng.h"
 
@@ -9,6 +12,12 @@ DepthDecay parse_depth_decay(const std::string& text) {
   if (text == "linear") return DepthDecay::linear;
   if (text == "uniform") return DepthDecay::uniform;
   fail(ErrorKind::usage, "depth decay '{}' is unknown: linear or uniform", text);
+}
+
+DepthMode parse_depth_mode(const std::string& text) {
+  if (text == "batch") return DepthMode::batch;
+  if (text == "row") return DepthMode::row;
+  fail(ErrorKind::usage, "depth mode '{}' is unknown: batch or row", text);
 }
 
 void set_survival(models::NetworkSpec& spec, double rate, DepthDecay decay) {
@@ -27,13 +36,26 @@ void set_survival(models::NetworkSpec& spec, double rate, DepthDecay decay) {
   }
 }
 
-void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step) {
+void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step,
+                std::int64_t images, DepthMode mode) {
   for (std::int64_t i = 0; i < network.block_count(); ++i) {
     nn::Residual& block = network.block(i);
     if (block.spec().survival == 1) continue;
     Rng rng(seed, RngPurpose::depth, static_cast<std::uint64_t>(step),
             static_cast<std::uint64_t>(i));
-    block.gates.forward.branch = rng.uniform() < block.spec().survival ? 1 : 0;
+    if (mode == DepthMode::batch) {
+      block.gates.forward.branch = rng.uniform() < block.spec().survival ? 1 : 0;
+      continue;
+    }
+    std::vector<std::int32_t> kept;
+    for (std::int64_t n = 0; n < images; ++n) {
+      if (rng.uniform() < block.spec().survival) kept.push_back(static_cast<std::int32_t>(n));
+    }
+    const auto count = static_cast<std::int64_t>(kept.size());
+    block.gates.forward.branch = count > 0 ? 1 : 0;
+    if (count == 0 || count == images) continue;
+    block.gates.rows = Tensor({count}, Dtype::i32, Tag::input);
+    std::copy(kept.begin(), kept.end(), block.gates.rows.data<std::int32_t>());
   }
 }
 

@@ -13,14 +13,20 @@ enum class DepthDecay {
   linear,   // block l of L dies with probability l / L * rate
   uniform,  // every block with probability rate
 };
+enum class DepthMode {
+  batch,  // one draw for a block and step (Huang et al. 2016)
+  row,    // one for every image
+};
+DepthMode parse_depth_mode(const std::string& text);    // errors: usage
 DepthDecay parse_depth_decay(const std::string& text);  // errors: usage
 
 // Sets the survival of every block. Errors (usage): a rate that is not in [0, 1), a network of
 // plain layers.
 void set_survival(models::NetworkSpec& spec, double rate, DepthDecay decay);
 
-// Opens and closes the blocks' gates for a step, one draw for the whole batch: a pure function of
-// (seed, step, block).
-void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step);
+// Opens and closes the blocks' gates for a step of so many images: a pure function of (seed, step,
+// block).
+void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step,
+                std::int64_t images, DepthMode mode = DepthMode::batch);
 
 }  // namespace rn::train

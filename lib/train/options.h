@@ -29,6 +29,7 @@ struct TrainOptions {
   bool batch_norm = true;                       // false: without, where the architecture can
   std::optional<double> stochastic_depth = {};  // death rate; unset: as the network has it
   DepthDecay depth_decay = DepthDecay::linear;
+  DepthMode depth_mode = DepthMode::batch;
   Dtype dtype = Dtype::f32;
   Device device = cpu;
 

@@ -120,7 +120,7 @@ void Trainer::begin_work(std::int64_t first_image) {
 void Trainer::train_step(const data::Batch& batch, Clock::time_point begin) {
   TrainingState& state = s_.state();
   const double lr = s_.schedule->lr(state.step);
-  draw_depth(*s_.network, s_.options.seed, state.step);
+  draw_depth(*s_.network, s_.options.seed, state.step, batch.images.dim(0), s_.options.depth_mode);
   const StepResult result = stepper_.run(batch, lr);
   s_.network->reset_gates();
   if (!result.diverged.empty()) diverged(result.diverged, lr);

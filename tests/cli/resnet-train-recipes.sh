@@ -12,7 +12,7 @@ for recipe in "$recipes"/*.toml; do
   # The built-in data stands in for CIFAR-10, a few images for the whole.
   plan=$(resnet-train --config "$recipe" --data synth:shapes --limit-train 2560 --limit-test 16 -n) ||
     fail "$recipe: refused"
-  echo "$plan" | grep -q '^network *\(pre\)*resnet' || fail "$recipe: $plan"
+  echo "$plan" | grep -q '^network *\(\(pre\)*resnet\|vgg\)' || fail "$recipe: $plan"
   grep -q 'resnet-train .*--config share/recipes/'"$(basename "$recipe")" "$recipe" ||
     fail "$recipe: does not say how it is used"
 done

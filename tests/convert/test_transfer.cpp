@@ -247,6 +247,20 @@ TEST_CASE("what names cannot tell comes back with the table") {
   }
 }
 
+TEST_CASE("layers without shortcuts come back with the table") {
+  for (const bool norm : {true, false}) {
+    models::ArchOptions options;
+    options.base_width = 4;
+    options.batch_norm = norm;
+    const models::Network network = random("vgg15-cifar", Dtype::f32, options);
+    for (const bool keras : {false, true}) {
+      io::WeightFile file = exported(network, keras);
+      file.metadata[convert::table_key] = convert::table_text(network.spec());
+      CHECK(same(converted(file), network));
+    }
+  }
+}
+
 TEST_CASE("the text of a table") {
   for (const models::ArchEntry& arch : models::archs()) {
     const models::NetworkSpec spec = models::make_arch(arch.name);

@@ -151,7 +151,7 @@ struct Bench {
   models::Saved saved;
   Network network;
   Tensor images, weights;
-  bool batch_statistics;
+  bool batch_statistics, sampled = false;
 
   Bench(const models::NetworkSpec& spec, bool batch)
       : network(spec, Dtype::f64), batch_statistics(batch) {
@@ -175,7 +175,7 @@ struct Bench {
     weights = random_tensor({5, spec.classes}, 2);
   }
 
-  nn::Pass pass(bool keep) { return {pool, cpu_stream(), batch_statistics, keep}; }
+  nn::Pass pass(bool keep) { return {pool, cpu_stream(), batch_statistics, keep, sampled}; }
 
   double loss(const Tensor& x) {
     const Tensor logits = network.forward(x, pass(false), saved);
@@ -372,6 +372,36 @@ TEST_CASE("a block under stochastic depth is scaled by its survival when it is e
     const Tensor whole = always.network.forward(always.images, pass, always.saved).clone();
     CHECK(largest_difference(sometimes.network.forward(always.images, sampled, sometimes.saved),
                              whole) < 1e-12);
+  }
+}
+
+TEST_CASE("a branch that some images have is right, and so is its gradient") {
+  const Tensor rows({3}, Dtype::i32, Tag::input), every({5}, Dtype::i32, Tag::input);
+  std::copy_n(std::initializer_list<std::int32_t>{0, 2, 3}.begin(), 3, rows.data<std::int32_t>());
+  for (std::int32_t i = 0; i < 5; ++i) every.data<std::int32_t>()[i] = i;
+  for (const Case& c : cases()) {
+    INFO(c.name);
+    Bench bench(c.spec, true);
+    bench.sampled = true;
+    const Tensor whole =
+        bench.network.forward(bench.images, bench.pass(false), bench.saved).clone();
+    bench.network.block(1).gates.rows = every;
+    CHECK(largest_difference(bench.network.forward(bench.images, bench.pass(false), bench.saved),
+                             whole) < 1e-12);
+    bench.network.block(1).gates.rows = rows;
+    bench.network.block(2).gates.rows = rows;
+    CHECK(largest_difference(bench.network.forward(bench.images, bench.pass(false), bench.saved),
+                             whole) > 1e-3);
+    const Tensor d_images = bench.backward(true);
+    for (std::int64_t i = 0; i < d_images.size(); i += 37) {
+      compare(d_images.data<double>()[i], bench.slope(bench.images, i), "image");
+    }
+    for (const auto& p : bench.network.store().parameters()) {
+      const std::int64_t stride = std::max<std::int64_t>(1, p->value.size() / 3);
+      for (std::int64_t i = 0; i < p->value.size(); i += stride) {
+        compare(p->gradient.data<double>()[i], bench.slope(p->value, i), p->name);
+      }
+    }
   }
 }
 

@@ -111,6 +111,7 @@ void pool_cases(Cases& cases);
 void linear_cases(Cases& cases);
 void loss_cases(Cases& cases);
 void reduce_cases(Cases& cases);
+void index_cases(Cases& cases);
 void optimizer_cases(Cases& cases);
 
 // Throws std::runtime_error unless `call` throws a shape error that names `op`.

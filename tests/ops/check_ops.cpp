@@ -60,6 +60,7 @@ Cases all_cases() {
   linear_cases(cases);
   loss_cases(cases);
   reduce_cases(cases);
+  index_cases(cases);
   optimizer_cases(cases);
   return cases;
 }

@@ -30,7 +30,7 @@ TEST_CASE("each block is there as often as it should be, whoever asks", "[train]
   models::Network network(spec, Dtype::f32);
   std::vector<int> there(9, 0);
   for (int step = 0; step < 2000; ++step) {
-    draw_depth(network, 3, step);
+    draw_depth(network, 3, step, 8);
     for (int b = 0; b < 9; ++b)
       there[static_cast<std::size_t>(b)] += network.block(b).gates.forward.branch == 1;
   }
@@ -40,10 +40,27 @@ TEST_CASE("each block is there as often as it should be, whoever asks", "[train]
   }
 }
 
+TEST_CASE("by row, each image keeps a block as often as it should", "[train]") {
+  auto spec = models::make_arch("resnet8-cifar", {.height = 8, .width = 8, .base_width = 4});
+  set_survival(spec, 0.5, DepthDecay::uniform);
+  models::Network network(spec, Dtype::f32);
+  double kept = 0;
+  for (int step = 0; step < 1000; ++step) {
+    network.reset_gates();
+    draw_depth(network, 3, step, 6, DepthMode::row);
+    const auto& gates = network.block(1).gates;
+    if (gates.forward.branch == 0) continue;
+    kept += static_cast<double>(gates.rows.defined() ? gates.rows.dim(0) : 6);
+  }
+  CHECK(std::abs(kept - 3000) < 5 * std::sqrt(6000 * 0.25));
+}
+
 TEST_CASE("training under stochastic depth resumes to the same bytes", "[train]") {
   const TempDir folder;
+  const auto mode = GENERATE(DepthMode::batch, DepthMode::row);
   TrainOptions whole = tiny(folder, "whole.h5");
   whole.stochastic_depth = 0.5;
+  whole.depth_mode = mode;
   whole.arch = "preresnet14-cifar";
   REQUIRE(train::train(whole).ended == Ended::complete);
   TrainOptions part = whole;

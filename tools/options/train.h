@@ -20,7 +20,7 @@ struct TrainTool {
   bool list_archs = false;
   bool no_bn = false;
   std::optional<double> stochastic_depth;
-  std::string depth_decay = "linear";
+  std::string depth_decay = "linear", depth_mode = "batch";
   std::string arch, normalize, decay = "all", schedule = "cosine", warmup_shape = "linear";
   std::string epochs = "10e", steps, warmup = "0e", eval_every = "1e", eval_on;
   std::string checkpoint_every, max_time, log_every = "50i";
@@ -84,6 +84,9 @@ inline void bind_network(CLI::App& app, TrainTool& o) {
                  "Of that probability: linear from the first block on, or uniform")
       ->type_name("KIND")
       ->check(checked(train::parse_depth_decay));
+  app.add_option("--depth-mode", o.depth_mode, "Draw once for a batch, or for every row (image)")
+      ->type_name("KIND")
+      ->check(checked(train::parse_depth_mode));
   cli::not_recipe(app.add_flag("--list-archs", o.list_archs, "List the architectures, and stop"));
 }
 
@@ -218,6 +221,7 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
   t.batch_norm = !o.no_bn;
   t.stochastic_depth = o.stochastic_depth;
   t.depth_decay = train::parse_depth_decay(o.depth_decay);
+  t.depth_mode = train::parse_depth_mode(o.depth_mode);
   t.length = o.steps.empty() ? parse_length(o.epochs) : parse_length(o.steps);
   t.schedule.kind = parse_schedule(o.schedule);
   for (const auto& one : o.milestones) t.schedule.milestones.push_back(parse_length(one));

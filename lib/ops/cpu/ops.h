@@ -41,6 +41,9 @@ void pad_shortcut_forward(const PadShortcut& shortcut, const Tensor& input, cons
 void pad_shortcut_backward(const PadShortcut& shortcut, const Tensor& d_output,
                            const Tensor& d_input);
 
+void index_select(const Tensor& input, const Tensor& rows, const Tensor& output);
+void index_add(const Tensor& input, const Tensor& rows, const Tensor& output);
+
 bool all_finite(const Tensor& x);
 double sum(const Tensor& x);
 double sum_squares(const Tensor& x);

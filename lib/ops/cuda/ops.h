@@ -47,6 +47,9 @@ void pad_shortcut_forward(const PadShortcut& shortcut, const Tensor& input, cons
 void pad_shortcut_backward(const PadShortcut& shortcut, const Tensor& d_output,
                            const Tensor& d_input, Stream& stream);
 
+void index_select(const Tensor& input, const Tensor& rows, const Tensor& output, Stream& stream);
+void index_add(const Tensor& input, const Tensor& rows, const Tensor& output, Stream& stream);
+
 bool all_finite(const Tensor& x, Stream& stream);
 double sum(const Tensor& x, Stream& stream);
 double sum_squares(const Tensor& x, Stream& stream);
