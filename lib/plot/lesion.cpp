@@ -94,7 +94,7 @@ void bars(Script& script, const Lesions& study) {
     script.rows("spread", spread);
     script.part(
         "$spread using 1:2:3 with yerrorbars linecolor rgb '#333333' linewidth 1 "
-        "pointtype -1 notitle");
+        "pointtype 7 pointsize 0 notitle");
   }
 }
 
@@ -114,8 +114,9 @@ void points(Script& script, const LesionPlot& plot, const std::vector<Lesions>& 
     script.part("$study{} using 1:2 with linespoints linestyle {} title {}", i + 1, style(i, 1),
                 quote(full_label(plot, study)));
     if (!study.spread.empty()) {
-      script.part("$study{} using 1:2:3 with yerrorbars linestyle {} pointtype -1 notitle", i + 1,
-                  style(i, 1));
+      script.part(
+          "$study{} using 1:2:3 with yerrorbars linestyle {} pointtype 7 pointsize 0 notitle",
+          i + 1, style(i, 1));
     }
     if (down.empty()) continue;
     any_down = true;
@@ -138,10 +139,7 @@ void by_block(Script& script, const LesionPlot& plot, const std::vector<Lesions>
   } else {
     script.set("set xlabel 'Block'");
   }
-  const bool signs = std::any_of(studies.begin(), studies.end(), [](const Lesions& study) {
-    return std::any_of(study.values.begin(), study.values.end(), [](double v) { return v < 0; });
-  });
-  if (signs) script.set("set xzeroaxis linetype 1 linewidth 0.8 linecolor rgb '#444444'");
+  script.set("set xzeroaxis linetype 1 linewidth 0.8 linecolor rgb '#444444'");
   if (studies.size() == 1) {
     bars(script, studies.front());
   } else {
@@ -416,7 +414,13 @@ std::string lesion_script(const std::vector<Lesions>& studies, const LesionPlot&
   if (!plot.title.empty()) script.set("set multiplot layout 1,1 title {}", quote(plot.title));
   script.set("set ylabel {}",
              quote(plot.unit.empty() ? plot.quantity : plot.quantity + " (" + plot.unit + ")"));
-  const bool signs = plot.quantity != "Error" && plot.unit == "percentage points";
+  const bool signs = std::any_of(studies.begin(), studies.end(), [](const Lesions& study) {
+    bool below = false;
+    for (std::size_t i = 0; i < study.values.size(); ++i) {
+      below = below || study.values[i] - (study.spread.empty() ? 0 : study.spread[i]) < 0;
+    }
+    return below;
+  });
   if (plot.log) script.set("set logscale y");
   if (plot.low < plot.high) {
     script.set("set yrange [{}:{}]", plot.low, plot.high);
