@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/run_tool.h"
+#include "study/describe.h"
 #include "train/describe.h"
 
 namespace {
@@ -27,6 +28,13 @@ void bind(CLI::App& app, Options& o) {
 
 int run(const Options& o, const cli::Invocation&) {
   const io::H5 file = io::H5::open(o.file);
+  // Parts of a file (--blocks, --provenance) are the same for all.
+  const bool parts = o.parts.blocks || o.parts.parameters || o.parts.provenance;
+  if (!parts && study::knows(file)) {
+    fmt::print(
+        "{}", o.common.json ? study::describe_json(file).str() + "\n" : study::describe_text(file));
+    return 0;
+  }
   fmt::print("{}", o.common.json ? train::describe_json(file, o.parts).str() + "\n"
                                  : train::describe_text(file, o.parts));
   return 0;

@@ -15,6 +15,8 @@ using rn::to_string;
 
 constexpr const char* kind = "lesion";
 constexpr std::int64_t most_cells = std::int64_t{1} << 30;
+constexpr std::int64_t most_shards = 1000000;
+constexpr int named_shards = 20;  // in a message
 
 template <class T, class Row, class F>
 std::vector<T> column(const std::vector<Row>& rows, F&& value) {
@@ -185,6 +187,33 @@ class Reader {
   const io::H5& file_;
 };
 
+bool is_order(const Lesion& lesion) {
+  std::vector<bool> seen(lesion.places.size(), false);
+  for (const Place& place : lesion.places) {
+    if (place.block < 0 || place.block >= static_cast<std::int64_t>(seen.size())) return false;
+    if (seen[static_cast<std::size_t>(place.block)]) return false;
+    seen[static_cast<std::size_t>(place.block)] = true;
+  }
+  return !seen.empty();
+}
+
+// How many lesions the whole study has; what is computed from them takes that for granted.
+std::int64_t lesions_wanted(const LesionResult& r) {
+  const auto n = static_cast<std::int64_t>(r.blocks.size());
+  switch (r.options.study) {
+    case Study::delete_each:
+    case Study::delete_shortcut:
+    case Study::noise: return n + 1;
+    case Study::delete_set:
+    case Study::keep_only: return 2;
+    case Study::delete_random:
+    case Study::shuffle: return r.total - (r.total - 1) % r.options.trials;
+    case Study::shapley: return r.options.trials * (n + 1) + 1;
+    case Study::pairs: return n * (n + 1) / 2 + 1;
+  }
+  return -1;
+}
+
 void read_tables(const io::H5& file, LesionResult& r) {
   const Reader in(file);
   const auto names = file.read_strings("blocks/name");
@@ -210,11 +239,18 @@ void read_tables(const io::H5& file, LesionResult& r) {
                shortcut = in.matrix("paths/shortcut", rows, n, Dtype::f32),
                noise = in.matrix("paths/noise", rows, n, Dtype::f32),
                by_class = in.matrix("class_errors", rows, classes, Dtype::i64);
+  if (rows == 0 || r.index.front() != 0) {
+    fail(ErrorKind::input, "{}: the intact network is not the first of lesions", file.name());
+  }
   for (std::size_t i = 0; i < rows; ++i) {
     Lesion lesion{lesion_names[i], k[i], trial[i], {}};
     for (std::size_t p = i * n; p < (i + 1) * n; ++p) {
       lesion.places.push_back({block.data<std::int32_t>()[p], branch.data<float>()[p],
                                shortcut.data<float>()[p], noise.data<float>()[p]});
+    }
+    if (!is_order(lesion)) {
+      fail(ErrorKind::input, "{}: row {} of paths/block is no order of {} blocks", file.name(), i,
+           n);
     }
     r.lesions.push_back(std::move(lesion));
     const auto* begin = by_class.data<std::int64_t>() + i * classes;
@@ -227,14 +263,17 @@ void read_tables(const io::H5& file, LesionResult& r) {
                          loss[i],
                          confidence[i],
                          {begin, begin + classes}});
-    const bool sane = errors[i] >= 0 && errors[i] <= r.done && flips[i] >= 0 && gained[i] >= 0 &&
-                      lost[i] >= 0 && r.index[i] >= 0 && r.index[i] < r.total;
+    const auto counts = [&](std::int64_t value) { return value >= 0 && value <= r.done; };
+    const bool sane = counts(errors[i]) && counts(flips[i]) && counts(gained[i]) &&
+                      counts(lost[i]) && counts(nonfinite[i]) && k[i] >= 0 && r.index[i] >= 0 &&
+                      r.index[i] < r.total && (i == 0 || r.index[i] > r.index[i - 1]);
     if (!sane) {
       fail(ErrorKind::input, "{}: row {} of lesions holds numbers that cannot be", file.name(), i);
     }
   }
-  if (rows == 0 || r.index.front() != 0) {
-    fail(ErrorKind::input, "{}: the intact network is not the first of lesions", file.name());
+  if (lesions_wanted(r) != r.total) {
+    fail(ErrorKind::input, "{}: {} lesions do not make a study of kind {} of {} blocks",
+         file.name(), r.total, to_string(r.options.study), n);
   }
 }
 
@@ -300,7 +339,7 @@ LesionResult read_lesions(const io::H5& file) {
   r.recalibrated = in.number("recalibrated", 0, most_cells);
   r.images = in.number("images", 0, most_cells);
   r.done = in.number("done", 0, r.images);
-  r.shard.count = in.number("shards", 1, most_cells);
+  r.shard.count = in.number("shards", 1, most_shards);
   r.shard.index = in.number("shard", 0, r.shard.count - 1);
   r.total = in.number("lesions", 1, most_cells);
   read_tables(file, r);
@@ -354,10 +393,13 @@ LesionResult merge(std::vector<LesionResult> shards, const std::vector<std::stri
     }
   }
   std::string missing;
-  for (std::size_t at = 0; at < have.size(); ++at) {
+  int named = 0;
+  for (std::size_t at = 0; at < have.size() && named <= named_shards; ++at) {
     if (have[at]) continue;
-    missing += (missing.empty() ? "" : ", ") +
-               shard_name({static_cast<std::int64_t>(at), first.shard.count});
+    missing += missing.empty() ? "" : ", ";
+    missing += ++named > named_shards
+                   ? "..."
+                   : shard_name({static_cast<std::int64_t>(at), first.shard.count});
   }
   if (!missing.empty() && shards.size() > 1) {
     fail(ErrorKind::input, "{} shards of {}: {} missing", shards.size(), first.shard.count,

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "study/combinatorics.h"
 #include "study/lesion_result.h"
+#include "train/describe.h"
 
 namespace rn::study {
 namespace {
@@ -154,12 +155,56 @@ std::string to_table(const LesionResult& result) {
   return out;
 }
 
+namespace {
+
+// The pairs whose interaction is largest, the others counted.
+std::string strongest_pairs(const LesionResult& result) {
+  constexpr std::size_t shown = 8;
+  const Tensor matrix = pair_interactions(result);
+  const std::size_t n = result.blocks.size();
+  struct Pair {
+    double value;
+    std::size_t first, second;
+  };
+  std::vector<Pair> pairs;
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = i + 1; j < n; ++j) {
+      pairs.push_back({matrix.data<double>()[i * n + j], i, j});
+    }
+  }
+  std::stable_sort(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) {
+    return std::abs(a.value) > std::abs(b.value);
+  });
+  std::string out = "error of both - errors of each + intact error, in percentage points:\n";
+  for (std::size_t i = 0; i < std::min(shown, pairs.size()); ++i) {
+    out += fmt::format("{:+8.2f}  {} with {}\n", pairs[i].value,
+                       train::printable(result.blocks[pairs[i].first].name),
+                       train::printable(result.blocks[pairs[i].second].name));
+  }
+  if (pairs.size() > shown) out += fmt::format("({} more: --table)\n", pairs.size() - shown);
+  return out;
+}
+
+// Which blocks a set of them is.
+std::string deleted(const LesionResult& result) {
+  std::string names;
+  for (const Place& place : result.lesions.back().places) {
+    if (place.branch != 0) continue;
+    names += (names.empty() ? "" : ", ") +
+             train::printable(result.blocks[static_cast<std::size_t>(place.block)].name);
+  }
+  return "deleted: " + (names.empty() ? "none" : names) + '\n';
+}
+
+}  // namespace
+
 std::string to_text(const LesionResult& result) {
   const Tally& base = intact(result);
   std::string out = fmt::format(
       "{}: {} on {} {}, {} images, {} of {} lesions\nintact: {:.2f} % error ({}), loss {:.4f}\n",
-      result.arch, to_string(result.options.study), result.data, result.split, base.count,
-      result.lesions.size() - 1, result.total - 1, base.error(), base.errors, base.loss());
+      train::printable(result.arch), to_string(result.options.study), train::printable(result.data),
+      train::printable(result.split), base.count, result.lesions.size() - 1, result.total - 1,
+      base.error(), base.errors, base.loss());
   const Study study = result.options.study;
   if (study == Study::delete_random || study == Study::shuffle) {
     for (const KSummary& s : summarize(result)) {
@@ -178,14 +223,17 @@ std::string to_text(const LesionResult& result) {
     }
     return out;
   }
+  if (study == Study::pairs && result.whole()) return out + strongest_pairs(result);
   if (study == Study::pairs || study == Study::shapley) return out;
+  if (study == Study::delete_set || study == Study::keep_only) out += deleted(result);
   for (std::size_t i = 1; i < result.lesions.size(); ++i) {
     const Tally& t = result.tallies[i];
     const Difference d = difference(t);
     const auto* block = block_of(result, i);
     out += fmt::format("{:<18}{} {:6.2f} % error ({}), {:+.2f} [{:+.2f}, {:+.2f}], {} flips\n",
-                       result.lesions[i].name, block && block->downsamples ? " *" : "  ", t.error(),
-                       t.errors, d.value, d.low, d.high, t.flips);
+                       train::printable(result.lesions[i].name),
+                       block && block->downsamples ? " *" : "  ", t.error(), t.errors, d.value,
+                       d.low, d.high, t.flips);
   }
   if (by_block(study)) out += "* down-samples: its shortcut changes the shape, and stays\n";
   return out;

@@ -3,6 +3,7 @@
 
 #include "models/catalog.h"
 #include "study/lesion_result.h"
+#include "study/lesion_studies.h"
 #include "support/catch.h"
 #include "support/files.h"
 
@@ -180,6 +181,29 @@ TEST_CASE("shards make one result, or say what is wrong", "[study]") {
   CHECK_THROWS_AS(merge(other, names), Error);
 }
 
+TEST_CASE("files that are shards of one study, and studies of their own", "[study]") {
+  const LesionResult whole = made(Study::delete_each, "resnet20-cifar", {8, 9, 10, 11});
+  LesionResult other = whole;
+  other.model_digest = "cc";
+  const std::vector<NamedStudy> studies =
+      studies_of({shard_of(whole, 1, 2), other, shard_of(whole, 0, 2), shard_of(other, 0, 1)},
+                 {"b.h5", "other.h5", "a.h5", "again.h5"});
+  REQUIRE(studies.size() == 3);
+  CHECK(studies[0].files == std::vector<std::string>{"b.h5", "a.h5"});
+  CHECK(studies[0].result.tallies == whole.tallies);
+  CHECK(studies[1].files == std::vector<std::string>{"other.h5"});
+  CHECK(studies[1].result.model_digest == "cc");
+
+  CHECK_THROWS_WITH(studies_of({shard_of(whole, 1, 3)}, {"b.h5"}),
+                    Catch::Contains("b.h5: is shard 2 of 3 of a study; the other 2 are missing"));
+  CHECK_THROWS_WITH(studies_of({shard_of(whole, 1, 3), shard_of(whole, 0, 3)}, {"b.h5", "a.h5"}),
+                    Catch::Contains("3/3 missing"));
+  LesionResult half = whole;
+  half.done = 50;
+  CHECK_THROWS_WITH(studies_of({half}, {"half.h5"}),
+                    Catch::Contains("half.h5: is not finished: 50 of 100 images"));
+}
+
 TEST_CASE("damaged results are refused", "[study]") {
   const LesionResult r = made(Study::delete_each, "resnet8-cifar", {8, 9, 10, 11});
   const auto refused = [&](auto change) {
@@ -191,6 +215,18 @@ TEST_CASE("damaged results are refused", "[study]") {
   CHECK(test::contains(refused([](auto& b) { b.tallies[1].errors = -1; }), "row 1"));
   CHECK(test::contains(refused([](auto& b) { b.index[0] = 1; }), "intact"));
   CHECK(test::contains(refused([](auto& b) { b.total = 0; }), "lesions of the study"));
+  // What tables and pictures index by must be there.
+  CHECK(test::contains(refused([](auto& b) { b.lesions[2].places[0].block = 99; }), "no order"));
+  CHECK(test::contains(refused([](auto& b) { b.lesions[2].places[0].block = 1; }), "no order"));
+  CHECK(test::contains(refused([](auto& b) { b.total = 50; }), "50 lesions do not make a study"));
+  CHECK(test::contains(refused([](auto& b) {
+                         b.options.study = Study::pairs;
+                         b.total = 5;
+                       }),
+                       "5 lesions do not make"));
+  CHECK(test::contains(refused([](auto& b) { b.index[2] = b.index[1]; }), "row 2"));
+  CHECK(test::contains(refused([](auto& b) { b.tallies[1].flips = 101; }), "row 1"));
+  CHECK(test::contains(refused([](auto& b) { b.shard.count = 1 << 25; }), "shards of the study"));
   io::H5 foreign = io::H5::create();
   CHECK_THROWS_AS(read_lesions(foreign), Error);
 }
