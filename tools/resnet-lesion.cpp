@@ -7,25 +7,43 @@
 #include "io/file.h"
 #include "options/lesion.h"
 #include "study/lesion_run.h"
+#include "study/lesion_studies.h"
 #include "train/model_file.h"
 
 namespace {
 
 using namespace rn;
 
-int merge_shards(const tools::LesionTool& o) {
-  if (o.models.size() < 2) fail(ErrorKind::usage, "--merge wants two result files or more");
-  const study::LesionResult all = study::read_lesions(o.models);
-  if (!o.common.output.empty()) {
-    io::check_output(o.common.output, o.common.force);
-    io::write_file(o.common.output, study::to_h5(all).image());
+// What a reader gets on stdout.
+void print_result(const tools::LesionTool& o, const study::LesionResult& result) {
+  if (o.common.json) {
+    fmt::print("{}\n", study::to_json(result).str());
+  } else if (o.table) {
+    fmt::print("{}", study::to_table(result));
+  } else if (o.common.output != "-") {
+    fmt::print("{}", study::to_text(result));
   }
-  if (o.common.output != "-") fmt::print("{}", study::to_text(all));
+}
+
+int merge_shards(const tools::LesionTool& o, const cli::Invocation& call) {
+  tools::check_stdout(o);
+  const std::string& output = o.common.output;
+  if (!output.empty()) io::check_output(output, o.common.force);
+  io::Provenance provenance = io::start_provenance(call.tool, call.command_line);
+  provenance.config = call.recipe;
+  const study::LesionResult all = study::merge_files(o.models, provenance.inputs);
+  provenance.seed = all.options.seed;
+  if (!output.empty()) {
+    io::H5 file = study::to_h5(all);
+    io::write(file, provenance, !o.common.no_provenance);
+    io::write_file(output, file.image());
+  }
+  print_result(o, all);
   return 0;
 }
 
 int run(const tools::LesionTool& o, const cli::Invocation& call) {
-  if (o.merge) return merge_shards(o);
+  if (o.merge) return merge_shards(o, call);
   if (o.models.size() != 1) fail(ErrorKind::usage, "one MODEL, please; several only with --merge");
   cli::CommonOptions common = o.common;
   if (common.device == "auto") common.device = "cpu";
@@ -44,14 +62,10 @@ int run(const tools::LesionTool& o, const cli::Invocation& call) {
   const study::LesionOutcome outcome = study::run_lesions(run);
   if (!outcome.message.empty()) info("{}", outcome.message);
   if (outcome.stopped) return exit_stopped;
-  if (common.json) {
-    fmt::print("{}\n", run.dry_run ? outcome.json.str() : study::to_json(outcome.result).str());
-  } else if (run.dry_run) {
-    fmt::print("{}", outcome.plan);
-  } else if (o.table) {
-    fmt::print("{}", study::to_table(outcome.result));
-  } else if (common.output != "-") {
-    fmt::print("{}", study::to_text(outcome.result));
+  if (run.dry_run) {
+    fmt::print("{}", common.json ? outcome.json.str() + "\n" : outcome.plan);
+  } else {
+    print_result(o, outcome.result);
   }
   return 0;
 }

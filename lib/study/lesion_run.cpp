@@ -156,7 +156,10 @@ data::Batcher batches_of(const Job& job, std::int64_t from) {
 }
 
 // Lesions with statistics of their own share nothing: each is a network of its own, for all images.
-void run_recalibrated(Job& job, Progress& progress) {
+// Returns the reason to stop, or "".
+std::string run_recalibrated(Job& job, Progress& progress) {
+  const auto stop = [&] { return job.run.stop ? job.run.stop() : std::string(); };
+  std::string reason;
   const data::Normalization& normalization = job.model.file.normalization;
   const auto source = data::open_source(job.result.data, data::Split::train, job.run.recalibrate);
   models::Network& network = job.model.network;
@@ -165,6 +168,7 @@ void run_recalibrated(Job& job, Progress& progress) {
   const nn::Pass pass{pool};
   std::vector<std::vector<Tensor>> recalibrated;
   for (const Lesion& lesion : job.result.lesions) {
+    if (reason = stop(); !reason.empty()) return reason;
     apply(network, lesion);
     recalibrate(network, *source, normalization, job.run.recalibrate);
     recalibrated.push_back(statistics_of(network));
@@ -174,6 +178,7 @@ void run_recalibrated(Job& job, Progress& progress) {
   data::Batcher batcher = batches_of(job, job.result.done);
   SliceTally slice(job.result.tallies, job.model.file.spec.classes);
   while (const data::Batch* batch = batcher.next()) {
+    if (reason = stop(); !reason.empty()) break;
     slice.begin(batch->labels);
     for (std::size_t i = 0; i < job.result.lesions.size(); ++i) {
       restore(network, recalibrated[i]);
@@ -187,6 +192,7 @@ void run_recalibrated(Job& job, Progress& progress) {
     progress.advance(job.result.done, "");
   }
   restore(network, statistics);
+  return reason;
 }
 
 // Returns the reason to stop, or "".
@@ -279,12 +285,8 @@ LesionOutcome run_lesions(const LesionRun& run) {
   NoProgress quiet;
   Progress& progress = run.progress ? *run.progress : quiet;
   progress.begin({.what = to_string(run.options.study), .total = job.result.images});
-  std::string reason;
-  if (run.recalibrate > 0) {
-    run_recalibrated(job, progress);
-  } else {
-    reason = run_slices(job, progress);
-  }
+  const std::string reason =
+      run.recalibrate > 0 ? run_recalibrated(job, progress) : run_slices(job, progress);
   progress.end();
   if (!reason.empty()) {
     if (job.checkpoint.empty()) {

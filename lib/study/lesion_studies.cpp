@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "io/file.h"
+#include "io/schema.h"
 
 namespace rn::study {
 namespace {
@@ -15,6 +17,26 @@ bool same_study(const LesionResult& a, const LesionResult& b) {
          a.images == b.images && a.precision == b.precision && a.recalibrated == b.recalibrated;
 }
 
+void demand_finished(const LesionResult& part, const std::string& name) {
+  if (part.done < part.images) {
+    fail(ErrorKind::input, "{}: is not finished: {} of {} images; resnet-lesion --resume goes on",
+         name, part.done, part.images);
+  }
+}
+
+void demand_whole(const LesionResult& result, const std::string& name) {
+  const Shard& shard = result.shard;
+  if (shard.count > 1) {
+    fail(ErrorKind::input, "{}: is shard {}/{} of a study; the other {} missing", name,
+         shard.index + 1, shard.count,
+         shard.count == 2 ? "one is" : fmt::format("{} are", shard.count - 1));
+  }
+  if (!result.whole()) {
+    fail(ErrorKind::input, "{}: holds {} of {} lesions; damaged?", name, result.lesions.size(),
+         result.total);
+  }
+}
+
 }  // namespace
 
 std::vector<NamedStudy> studies_of(std::vector<LesionResult> parts,
@@ -23,10 +45,7 @@ std::vector<NamedStudy> studies_of(std::vector<LesionResult> parts,
           names.size());
   std::vector<std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (parts[i].done < parts[i].images) {
-      fail(ErrorKind::input, "{}: is not finished: {} of {} images; resnet-lesion --resume goes on",
-           names[i], parts[i].done, parts[i].images);
-    }
+    demand_finished(parts[i], names[i]);
     const auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& members) {
       return same_study(parts[members.front()], parts[i]);
     });
@@ -38,13 +57,6 @@ std::vector<NamedStudy> studies_of(std::vector<LesionResult> parts,
   }
   std::vector<NamedStudy> studies;
   for (const auto& members : groups) {
-    const Shard& shard = parts[members.front()].shard;
-    const std::string& name = names[members.front()];
-    if (members.size() == 1 && shard.count > 1) {
-      fail(ErrorKind::input, "{}: is shard {} of {} of a study; the other {} missing", name,
-           shard.index + 1, shard.count,
-           shard.count == 2 ? "one is" : fmt::format("{} are", shard.count - 1));
-    }
     NamedStudy study;
     std::vector<LesionResult> shards;
     for (const std::size_t i : members) {
@@ -52,13 +64,26 @@ std::vector<NamedStudy> studies_of(std::vector<LesionResult> parts,
       study.files.push_back(names[i]);
     }
     study.result = merge(std::move(shards), study.files);
-    if (!study.result.whole()) {
-      fail(ErrorKind::input, "{}: holds {} of {} lesions; damaged?", name,
-           study.result.lesions.size(), study.result.total);
-    }
+    demand_whole(study.result, study.files.front());
     studies.push_back(std::move(study));
   }
   return studies;
+}
+
+LesionResult merge_files(const std::vector<std::string>& paths,
+                         std::vector<io::Provenance::Input>& inputs) {
+  namespace schema = io::schema;
+  std::vector<LesionResult> parts;
+  for (const std::string& path : paths) {
+    io::Bytes bytes = io::read_file(path);
+    inputs.push_back({path, io::sha256(bytes)});
+    parts.push_back(read_lesions(io::H5::open_image(std::move(bytes), path == "-" ? "stdin" : path,
+                                                    schema::expectation(schema::Format::result))));
+    demand_finished(parts.back(), path);
+  }
+  LesionResult all = merge(std::move(parts), paths);
+  demand_whole(all, paths.front());
+  return all;
 }
 
 }  // namespace rn::study

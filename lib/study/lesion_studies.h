@@ -18,4 +18,9 @@ struct NamedStudy {
 std::vector<NamedStudy> studies_of(std::vector<LesionResult> parts,
                                    const std::vector<std::string>& names);
 
+// The shards of one study as one; says in `inputs` what was read. Errors (input): those of merge(),
+// a study that is not finished, a single shard of several.
+LesionResult merge_files(const std::vector<std::string>& paths,
+                         std::vector<io::Provenance::Input>& inputs);
+
 }  // namespace rn::study

@@ -195,7 +195,7 @@ TEST_CASE("files that are shards of one study, and studies of their own", "[stud
   CHECK(studies[1].result.model_digest == "cc");
 
   CHECK_THROWS_WITH(studies_of({shard_of(whole, 1, 3)}, {"b.h5"}),
-                    Catch::Contains("b.h5: is shard 2 of 3 of a study; the other 2 are missing"));
+                    Catch::Contains("b.h5: is shard 2/3 of a study; the other 2 are missing"));
   CHECK_THROWS_WITH(studies_of({shard_of(whole, 1, 3), shard_of(whole, 0, 3)}, {"b.h5", "a.h5"}),
                     Catch::Contains("3/3 missing"));
   LesionResult half = whole;

@@ -8,6 +8,7 @@
 #include "cli/run_tool.h"
 #include "study/lesion_run.h"
 #include "train/model_file.h"
+#include "train/schedule.h"
 
 namespace rn::tools {
 
@@ -16,13 +17,13 @@ using cli::Common;
 struct LesionTool {
   cli::CommonOptions common;
   std::vector<std::string> models;
-  std::string data, split = "test", shard, memory_limit = "2G";
+  std::string data, split = "test", shard, memory_limit = "2G", checkpoint_every = "2m";
   bool delete_each = false, delete_shortcut = false, shapley = false, pairs = false;
   std::vector<std::string> remove, keep;
   std::vector<std::int64_t> random, shuffle;
-  double noise = 0;
-  std::int64_t trials = 10, recalibrate = 0;
-  std::optional<std::int64_t> limit;
+  std::optional<double> noise;
+  std::int64_t recalibrate = 0;
+  std::optional<std::int64_t> trials, limit;
   bool resume = false, merge = false, table = false;
 };
 
@@ -30,17 +31,21 @@ inline void bind_studies(CLI::App& app, LesionTool& o) {
   app.add_flag("--delete-each", o.delete_each, "Delete every block in turn (the default)");
   app.add_option("--delete", o.remove, "Delete these blocks together, such as stage2.block1")
       ->type_name("NAME")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_option("--keep-only", o.keep, "Delete all blocks but these")
       ->type_name("NAME")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_option("--delete-random", o.random, "Delete so many blocks at random, such as 1,2,5,10")
       ->type_name("K")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(cli::whole(0, 100000));
   app.add_option("--shuffle", o.shuffle, "Swap two blocks of a stage so many times")
       ->type_name("K")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(cli::whole(0, 100000));
   app.add_flag("--delete-shortcut", o.delete_shortcut, "Delete every block's shortcut in turn");
   app.add_option("--noise", o.noise,
@@ -49,7 +54,8 @@ inline void bind_studies(CLI::App& app, LesionTool& o) {
       ->check(cli::real(0));
   app.add_flag("--shapley", o.shapley, "Share the accuracy out among the blocks (Shapley values)");
   app.add_flag("--pairs", o.pairs, "Delete every two blocks together: their interaction");
-  app.add_option("--trials", o.trials, "Random trials of each K; permutations of --shapley")
+  app.add_option("--trials", o.trials,
+                 "Random trials of each K, permutations of --shapley; 10 by default")
       ->type_name("INT")
       ->check(cli::whole(1, 1000000));
   app.add_option("--recalibrate", o.recalibrate,
@@ -59,7 +65,8 @@ inline void bind_studies(CLI::App& app, LesionTool& o) {
 }
 
 inline void bind(CLI::App& app, LesionTool& o) {
-  app.add_option("MODEL", o.models, "Model file, - is stdin; with --merge result files")
+  app.add_option("MODEL", o.models,
+                 "Model file, - is stdin; with --merge the results of all shards")
       ->type_name("FILE")
       ->required();
   app.add_option("--data", o.data,
@@ -82,6 +89,9 @@ inline void bind(CLI::App& app, LesionTool& o) {
   cli::not_recipe(app.add_flag("--merge", o.merge, "Put the results of all shards together"));
   cli::not_recipe(app.add_flag("--resume", o.resume,
                                "Go on from the checkpoint if there is one, start otherwise"));
+  cli::not_recipe(app.add_option("--checkpoint-every", o.checkpoint_every,
+                                 "Save what is done in OUTPUT.ckpt so often, such as 10m"))
+      ->type_name("TIME");
   cli::not_recipe(app.add_option("--memory-limit", o.memory_limit,
                                  "Of the activations held at a time, such as 500M or 4G"))
       ->type_name("BYTES");
@@ -102,7 +112,7 @@ inline study::LesionOptions study_of(const LesionTool& o) {
   ask(!o.random.empty(), Study::delete_random);
   ask(!o.shuffle.empty(), Study::shuffle);
   ask(o.delete_shortcut, Study::delete_shortcut);
-  ask(o.noise > 0, Study::noise);
+  ask(o.noise.has_value(), Study::noise);
   ask(o.shapley, Study::shapley);
   ask(o.pairs, Study::pairs);
   if (asked.size() > 1) {
@@ -115,10 +125,19 @@ inline study::LesionOptions study_of(const LesionTool& o) {
   options.ks = options.study == Study::shuffle ? o.shuffle : o.random;
   const bool random = options.study == Study::delete_random || options.study == Study::shuffle ||
                       options.study == Study::shapley;
-  options.trials = random ? o.trials : 1;
-  options.sigma = o.noise;
+  if (o.trials && !random) {
+    fail(ErrorKind::usage, "--trials: --{} leaves nothing to chance", to_string(options.study));
+  }
+  options.trials = random ? o.trials.value_or(10) : 1;
+  options.sigma = o.noise.value_or(0);
   options.seed = o.common.seed;
   return options;
+}
+
+inline void check_stdout(const LesionTool& o) {
+  if (o.common.output == "-" && (o.common.json || o.table)) {
+    fail(ErrorKind::usage, "-o - and --{} both want stdout", o.common.json ? "json" : "table");
+  }
 }
 
 inline study::LesionRun effective(const LesionTool& o, const cli::Invocation& call) {
@@ -138,14 +157,13 @@ inline study::LesionRun effective(const LesionTool& o, const cli::Invocation& ca
   if (!o.shard.empty()) run.shard = study::parse_shard(o.shard);
   run.dtype = train::parse_precision(o.common.precision);
   run.memory_limit = cli::parse_bytes(o.memory_limit);
+  run.checkpoint_seconds = train::parse_duration(o.checkpoint_every);
   run.output = o.common.output;
   run.force = o.common.force;
   run.resume = o.resume;
   run.dry_run = o.common.dry_run;
   run.volatile_provenance = !o.common.no_provenance;
-  if (run.output == "-" && (o.common.json || o.table)) {
-    fail(ErrorKind::usage, "-o - and --{} both want stdout", o.common.json ? "json" : "table");
-  }
+  check_stdout(o);
   run.provenance = io::start_provenance(call.tool, call.command_line);
   run.provenance.config = call.recipe;
   return run;

@@ -31,6 +31,7 @@ inline void bind(CLI::App& app, PlotTool& o) {
          "loss, flips or confidence")
       ->type_name("WHAT")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::IsMember({"error", "loss", "lr", "flips", "confidence"}));
   app.add_option("--label", o.labels,
                  "Name of a model or study in the legend; once for each, in order")

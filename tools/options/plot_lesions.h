@@ -112,7 +112,10 @@ inline std::vector<study::NamedStudy> read_studies(const PlotTool& o,
   std::vector<study::NamedStudy> studies = study::studies_of(std::move(parts), o.files);
   for (const auto& study : studies) {
     const auto first = studies.front().result.options.study, other = study.result.options.study;
-    if (other != first) {
+    // Sets and their opposites stand well side by side.
+    const bool sets =
+        chart_of(first) == plot::LesionChart::sets && chart_of(first) == chart_of(other);
+    if (other != first && !sets) {
       fail(ErrorKind::usage, "{} is of --{} and {} of --{}: one kind of study in a picture",
            studies.front().files.front(), to_string(first), study.files.front(), to_string(other));
     }
