@@ -74,7 +74,6 @@ int run(const tools::LesionTool& o, const cli::Invocation& call) {
 
 int main(int argc, char** argv) {
   return cli::run_tool<tools::LesionTool>(
-      argc, argv,
-      {"resnet-lesion", "Delete and reorder blocks of a trained network"},
-      tools::bind, run);
+      argc, argv, {"resnet-lesion", "Delete and reorder blocks of a trained network"}, tools::bind,
+      run);
 }

@@ -51,7 +51,8 @@ std::vector<std::pair<std::string, std::string>> source_kinds();
 
 // Input normalisation, kept in the model file: y = (x / 255 - mean) / stddev per channel, or with
 // a mean image (bytes' scale / 255) instead of the per-channel mean; stddev is then of what is left
-// after subtracting it. All in the order of the data's channels. A channel that never changes has stddev 1.
+// after subtracting it. All in the order of the data's channels. A channel that never changes has
+// stddev 1.
 struct Normalization {
   std::vector<double> mean;    // per channel, on the 0..1 scale
   std::vector<double> stddev;  // per channel
