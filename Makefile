@@ -89,6 +89,10 @@ check-gpu: build ## compare, check and time every op on the GPU
 check-cifar10: build ## checks on real CIFAR-10: CIFAR10=DIR, or after make fetch-cifar10
 	@sh tests/data/check_cifar10.sh $(BUILD) "$(or $(CIFAR10),$(DATA)/cifar-10-batches-bin)"
 
+.PHONY: check-slurm
+check-slurm: build ## a lesion study as a job array, on a Slurm of its own (root, Debian's packages)
+	@sh tests/slurm/check_slurm.sh $(BUILD)
+
 .PHONY: fetch-cifar10
 fetch-cifar10: ## download CIFAR-10 (163 MB) from its home page into DATA=data
 	@sh share/fetch-cifar10.sh $(DATA)
