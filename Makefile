@@ -109,6 +109,10 @@ check-interop: build ## compare with torch, timm, keras: PYTHON=python3; WEIGHTS
 	@SOURCE=$(CURDIR) BUILD=$(abspath $(BUILD)) PYTHON="$(or $(PYTHON),python3)" WEIGHTS="$(WEIGHTS)" \
 	  CIFAR10="$(CIFAR10)" sh tests/interop/interop.sh
 
+.PHONY: check-slurm
+check-slurm: build ## a lesion study as a job array, on a Slurm of its own (root, Debian's packages)
+	@sh tests/slurm/check_slurm.sh $(BUILD)
+
 .PHONY: fetch-cifar10
 fetch-cifar10: ## download CIFAR-10 (163 MB) from its home page into DATA=data
 	@sh share/fetch-cifar10.sh $(DATA)

@@ -63,7 +63,7 @@ std::string block_axis(char axis, const Blocks& blocks, double pixels) {
     for (std::size_t i = 0; i < size; ++i) {
       // 1, 5, 10, ... or 1, 3, 5, ...; none that would touch the 1 of the next stage.
       const bool shown = step <= 2 ? i % step == 0 : i == 0 || (i + 1) % step == 0;
-      const bool crowded = i > 0 && 2 * (size - i) < step + step % 2;
+      const bool crowded = i > 0 && 2 * (size - i) <= step;
       if (!shown || crowded) continue;
       const std::size_t block = stage.begin + i;
       tics += fmt::format("{}{} {}", tics.empty() ? "" : ", ",

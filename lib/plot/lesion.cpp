@@ -93,8 +93,8 @@ void bars(Script& script, const Lesions& study) {
   if (!spread.empty()) {
     script.rows("spread", spread);
     script.part(
-        "$spread using 1:2:3 with yerrorbars linecolor rgb '#333333' linewidth 1 "
-        "pointtype 7 pointsize 0 notitle");
+        "$spread using 1:($2-$3):(0):(2*$3) with vectors heads size graph 0.006,90 linecolor rgb "
+        "'#333333' linewidth 1 notitle");
   }
 }
 
@@ -115,7 +115,8 @@ void points(Script& script, const LesionPlot& plot, const std::vector<Lesions>& 
                 quote(full_label(plot, study)));
     if (!study.spread.empty()) {
       script.part(
-          "$study{} using 1:2:3 with yerrorbars linestyle {} pointtype 7 pointsize 0 notitle",
+          "$study{} using 1:($2-$3):(0):(2*$3) with vectors heads size graph 0.006,90 linestyle {} "
+          "notitle",
           i + 1, style(i, 1));
     }
     if (down.empty()) continue;
