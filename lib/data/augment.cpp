@@ -37,9 +37,9 @@ Transform::Transform(const Info& info, const Normalization& normalization, const
           channels_);
   require(augment.pad >= 0 && augment.pad <= std::min(height_, width_),
           "Batcher: padding {} for images of {}x{}", augment.pad, height_, width_);
-  table_ = Tensor({channels_, 256}, dtype, Tag::input);
-  if (mean_image) offset_ = Tensor(mean_image.shape(), dtype, Tag::input);
-  with_float(dtype, "Batcher", [&]<class T>() {
+  table_ = Tensor({channels_, 256}, wide(dtype), Tag::input);
+  if (mean_image) offset_ = Tensor(mean_image.shape(), wide(dtype), Tag::input);
+  with_float(wide(dtype), "Batcher", [&]<class T>() {
     for (std::size_t c = 0; c < channels; ++c) {
       const double mean = mean_image ? 0.0 : normalization.mean[c];
       for (int k = 0; k < 256; ++k) {
@@ -57,7 +57,7 @@ Transform::Transform(const Info& info, const Normalization& normalization, const
 std::int32_t Transform::read(const Source& source, std::int64_t index, Crop crop,
                              const Tensor& images, std::int64_t row) const {
   const std::int32_t label = source.read(index, bytes_);
-  with_float(table_.dtype(), "Batcher", [&]<class T>() {
+  with_activation(images.dtype(), "Batcher", [&]<class T>() {
     T* out = images.data<T>() + row * static_cast<std::int64_t>(bytes_.size());
     // Inner loops of a length known to the compiler are several times as fast.
     switch (channels_) {
@@ -74,8 +74,9 @@ std::int32_t Transform::read(const Source& source, std::int64_t index, Crop crop
 
 template <class T, int fixed>
 void Transform::apply(Crop crop, T* out) const {
-  const T* table = table_.data<T>();
-  const T* offset = offset_ ? offset_.data<T>() : nullptr;
+  using W = Wide<T>;
+  const W* table = table_.data<W>();
+  const W* offset = offset_ ? offset_.data<W>() : nullptr;
   const std::int64_t c_end = fixed > 0 ? fixed : channels_, row = width_ * channels_;
   // Columns [first, last) of the output show the image; the others are padding.
   const std::int64_t first = std::max<std::int64_t>(0, -crop.dx);
@@ -83,21 +84,21 @@ void Transform::apply(Crop crop, T* out) const {
   for (std::int64_t y = 0; y < height_; ++y, out += row) {
     const std::int64_t from_y = y + crop.dy;
     if (from_y < 0 || from_y >= height_) {
-      std::fill_n(out, row, T(0));
+      std::fill_n(out, row, T());
       continue;
     }
     // A mirrored row is written from its right end.
-    std::fill_n(crop.flip ? out + row - first * c_end : out, first * c_end, T(0));
-    std::fill_n(crop.flip ? out : out + last * c_end, (width_ - last) * c_end, T(0));
+    std::fill_n(crop.flip ? out + row - first * c_end : out, first * c_end, T());
+    std::fill_n(crop.flip ? out : out + last * c_end, (width_ - last) * c_end, T());
     const std::int64_t from = from_y * row + (first + crop.dx) * c_end;
     const std::uint8_t* in = bytes_.data() + from;
-    const T* minus = offset ? offset + from : nullptr;
+    const W* minus = offset ? offset + from : nullptr;
     T* to = crop.flip ? out + (width_ - 1 - first) * c_end : out + first * c_end;
     const std::int64_t step = crop.flip ? -c_end : c_end;
     for (std::int64_t x = first; x < last; ++x, to += step, in += c_end) {
       for (std::int64_t c = 0; c < c_end; ++c) {
-        const T value = table[c * 256 + in[c]];
-        to[c] = minus ? value - minus[c] : value;
+        const W value = table[c * 256 + in[c]];
+        to[c] = T(minus ? value - minus[c] : value);
       }
       if (minus) minus += c_end;
     }

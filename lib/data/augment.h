@@ -34,8 +34,8 @@ class Transform {
   void apply(Crop crop, T* out) const;
 
   std::int64_t height_, width_, channels_;
-  Tensor table_;   // dtype [C, 256]
-  Tensor offset_;  // dtype [H, W, C], subtracted: a mean image over stddev. Or undefined.
+  Tensor table_;   // wide dtype [C, 256]
+  Tensor offset_;  // wide dtype [H, W, C], subtracted: a mean image over stddev. Or undefined.
   bool reversed_ = false;
   mutable std::vector<std::uint8_t> bytes_;
 };

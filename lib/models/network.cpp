@@ -4,12 +4,14 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "ops/backend.h"
 
 namespace rn::models {
 
 Network::Network(NetworkSpec spec, Dtype dtype, Device device)
-    : spec_(std::move(spec)), store_(dtype, device) {
+    : spec_(std::move(spec)), dtype_(dtype), store_(wide(dtype), device) {
   check(spec_);
+  ops::require_dtype(dtype, device);
   const StemSpec& stem = spec_.stem;
   stem_conv_.emplace(
       "stem.conv",

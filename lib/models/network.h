@@ -32,12 +32,13 @@ struct Saved {
 
 class Network {
  public:
-  // Parameters are zero until initialize() or until values are loaded. Errors (input): see
-  // check(spec).
+  // dtype: of activations; with bf16 parameters, statistics, features and logits are f32.
+  // Parameters are zero until initialize() or until values are loaded. Errors: input, see
+  // check(spec); device, where the processor cannot compute with the type.
   Network(NetworkSpec spec, Dtype dtype, Device device = cpu);
 
   const NetworkSpec& spec() const { return spec_; }
-  Dtype dtype() const { return store_.dtype(); }
+  Dtype dtype() const { return dtype_; }  // of activations
   nn::Store& store() { return store_; }
   const nn::Store& store() const { return store_; }
   void initialize(std::uint64_t seed) { store_.initialize(seed); }
@@ -85,6 +86,7 @@ class Network {
   const nn::Residual& at(std::int64_t place) const;
 
   NetworkSpec spec_;
+  Dtype dtype_;
   nn::Store store_;
   std::optional<nn::Conv> stem_conv_;
   std::optional<nn::BatchNorm> stem_norm_;

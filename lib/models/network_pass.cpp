@@ -82,9 +82,10 @@ Tensor Network::head_forward(const nn::Signal& last, const nn::Pass& pass, Saved
     value.act = ops::Activation::relu;
   }
   saved.head_operand = value;
-  saved.features = pass.pool.take({value.shape()[0], value.shape()[3]}, value.x1.dtype());
+  const Dtype full = wide(value.x1.dtype());  // what is behind the pool stays f32 beside bf16
+  saved.features = pass.pool.take({value.shape()[0], value.shape()[3]}, full);
   ops::global_average_pool_forward(value, saved.features, pass.stream);
-  const Tensor logits = pass.pool.take({value.shape()[0], spec_.classes}, value.x1.dtype());
+  const Tensor logits = pass.pool.take({value.shape()[0], spec_.classes}, full);
   ops::linear_forward(saved.features, linear_weight_->value, linear_bias_->value, logits,
                       pass.stream);
   return logits;
@@ -112,7 +113,7 @@ Tensor Network::backward(const Tensor& d_logits, const nn::Pass& pass, Saved& sa
                        linear_weight_->gradient, linear_bias_->gradient, pass.stream);
 
   // Gradient of the head's operand, then of the last block's.
-  Tensor d = pass.pool.take(saved.head_operand.shape(), d_features.dtype());
+  Tensor d = pass.pool.take(saved.head_operand.shape(), saved.head_operand.x1.dtype());
   ops::Reductions reductions = saved.last.reductions;
   if (head_norm_) {
     reductions = {head_norm_->reduction(saved.head_operand.x1, saved.head_norm), {}};

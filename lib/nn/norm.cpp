@@ -47,7 +47,7 @@ ops::Reduction BatchNorm::reduction(const Tensor& raw, Saved& saved) const {
 ops::Gradient BatchNorm::backward(const Tensor& g, const Tensor& raw, double gate, const Pass& pass,
                                   Saved& saved) const {
   for (Tensor* vector : {&saved.p, &saved.q, &saved.r}) {
-    vector->ensure({channels_}, raw.dtype(), Tag::statistics, raw.device());
+    vector->ensure({channels_}, gamma_->value.dtype(), Tag::statistics, raw.device());
   }
   ops::BatchNormBackward args;
   args.sums = saved.sums;

@@ -190,7 +190,7 @@ Tensor Residual::zero_output(const Tensor& value, const Pass& pass) const {
 }
 
 Tensor Residual::constant(double value, Saved& saved) const {
-  Tensor host({spec_.out}, saved.value.dtype(), Tag::statistics);
+  Tensor host({spec_.out}, wide(saved.value.dtype()), Tag::statistics);
   with_float(host.dtype(), "constant", [&]<class T>() {
     for (T& x : host.span<T>()) x = static_cast<T>(value);
   });

@@ -3,9 +3,52 @@
 #include <cblas.h>
 #include <fmt/format.h>
 
+#include <atomic>
 #include <dnnl.hpp>
 
 namespace rn::ops {
+
+namespace {
+
+// Of oneDNN's sets from avx512_core_bf16 on, each includes the bits of those before.
+bool has_isa(dnnl::cpu_isa isa) {
+  const auto wanted = static_cast<unsigned>(isa);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
+}
+
+Bf16 best_bf16() {
+  if (!has_native_bf16()) return Bf16::widened;
+  const bool fast = has_isa(dnnl::cpu_isa::avx512_core_amx) || !__builtin_cpu_is("intel") ||
+                    __builtin_cpu_is("cooperlake");
+  return fast ? Bf16::native : Bf16::widened;
+}
+
+std::atomic<Bf16>& chosen_bf16() {
+  static std::atomic<Bf16> chosen{best_bf16()};
+  return chosen;
+}
+
+}  // namespace
+
+bool has_native_bf16() { return has_isa(dnnl::cpu_isa::avx512_core_bf16); }
+
+Bf16 bf16_arithmetic() { return chosen_bf16(); }
+
+const char* to_string(Bf16 arithmetic) { return arithmetic == Bf16::native ? "native" : "widened"; }
+
+void set_bf16_arithmetic(Bf16 arithmetic) {
+  if (arithmetic == Bf16::native && !has_native_bf16()) {
+    fail(ErrorKind::device, "this processor has no AVX-512 BF16 (oneDNN runs {})",
+         instruction_set());
+  }
+  chosen_bf16() = arithmetic;
+}
+
+void require_dtype(Dtype dtype, Device device) {
+  if (dtype == Dtype::bf16 && !device.is_cpu()) {
+    fail(ErrorKind::device, "bf16 is not built for {} yet; use fp32", to_string(device));
+  }
+}
 
 std::string instruction_set() {
   using dnnl::cpu_isa;

@@ -1,6 +1,6 @@
 // Batch normalisation in pieces (Ioffe and Szegedy 2015): between them stand the convolutions that
-// compute moments, apply the affine map and reduce the gradients. All vectors are [C] in the
-// activations' dtype, moments and sums f64. Small: per-channel work only.
+// compute moments, apply the affine map and reduce the gradients. All vectors are [C], f32
+// or f64 (f32 beside bf16 activations), moments and sums f64. Small: per-channel work only.
 #pragma once
 
 #include "ops/operand.h"

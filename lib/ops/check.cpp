@@ -5,8 +5,8 @@ namespace rn::ops {
 Check::Check(const char* who, const char* name, const Tensor& first)
     : who_(who), dtype_(first.dtype()), device_(first.device()) {
   if (!first) fail(ErrorKind::shape, "{}: {} is missing", who, name);
-  if (dtype_ != Dtype::f32 && dtype_ != Dtype::f64) {
-    fail(ErrorKind::shape, "{}: {} is {}, expected float32 or float64", who, name,
+  if (dtype_ != Dtype::f32 && dtype_ != Dtype::f64 && dtype_ != Dtype::bf16) {
+    fail(ErrorKind::shape, "{}: {} is {}, expected float32, float64 or bfloat16", who, name,
          first.describe());
   }
 }

@@ -11,7 +11,7 @@ namespace rn::ops {
 // The first tensor of a call sets dtype and device; the others are held against it.
 class Check {
  public:
-  // Requires that `first` is a float32 or float64 tensor.
+  // Requires that `first` is a floating tensor. Ops that refuse bfloat16 do so by with_float.
   Check(const char* who, const char* name, const Tensor& first);
 
   // Requires that the tensor is defined and has this shape, on the call's device and of its dtype.
@@ -20,6 +20,13 @@ class Check {
   }
   void optional(const char* name, const Tensor& tensor, const Shape& shape) const {
     if (tensor) typed(name, tensor, shape, dtype_);
+  }
+  // Likewise for what stays f32 beside bf16: per-channel vectors, weights, features.
+  void vector(const char* name, const Tensor& tensor, const Shape& shape) const {
+    typed(name, tensor, shape, wide(dtype_));
+  }
+  void optional_vector(const char* name, const Tensor& tensor, const Shape& shape) const {
+    if (tensor) vector(name, tensor, shape);
   }
   void typed(const char* name, const Tensor& tensor, const Shape& shape, Dtype dtype) const;
   void rank(const char* name, const Tensor& tensor, int rank) const;

@@ -8,8 +8,8 @@ namespace rn::ops {
 namespace {
 
 void check_weights(const Tensor& weights, const Shape& input, Dtype dtype, const char* who) {
-  require(weights.defined() && weights.rank() == 4 && weights.dtype() == dtype,
-          "{}: weights must be {} [O, KH, KW, I], not {}", who, to_string(dtype),
+  require(weights.defined() && weights.rank() == 4 && weights.dtype() == wide(dtype),
+          "{}: weights must be {} [O, KH, KW, I], not {}", who, to_string(wide(dtype)),
           weights.describe());
   require(weights.dim(3) == input[3], "{}: weights {} for {} input channels", who,
           to_string(weights.shape()), input[3]);
@@ -48,11 +48,12 @@ void conv_forward(const Conv2d& conv, const ConvForward& args, Stream& stream) {
   if (args.residual) {
     check_like(args.residual, shape, x.dtype(), x.device(), "residual", who);
   }
-  if (args.bias) check_like(args.bias, {shape[3]}, x.dtype(), x.device(), "bias", who);
+  if (args.bias) check_like(args.bias, {shape[3]}, wide(x.dtype()), x.device(), "bias", who);
   for (const Tensor& vector : {args.after.scale, args.after.shift}) {
-    if (vector) check_like(vector, {shape[3]}, x.dtype(), x.device(), "after", who);
+    if (vector) check_like(vector, {shape[3]}, wide(x.dtype()), x.device(), "after", who);
   }
   require(args.grid >= 0, "{}: grid must not be negative", who);
+  require(args.grid == 0 || x.dtype() != Dtype::bf16, "{}: a grid needs float32 or float64", who);
   require(args.output.raw() != x.raw() || x.size() == 0, "{}: output must not be the input", who);
   if (args.moments) args.moments->ensure(shape[3], x.device());
   if (x.device().is_cpu()) {
@@ -81,9 +82,9 @@ void conv_backward(const Conv2d& conv, const ConvBackward& args, Stream& stream)
     check_like(args.shortcut, x.shape(), x.dtype(), x.device(), "shortcut", who);
   }
   if (args.d_weights) {
-    check_like(args.d_weights, args.weights.shape(), x.dtype(), x.device(), "d_weights", who);
+    check_like(args.d_weights, args.weights.shape(), wide(x.dtype()), x.device(), "d_weights", who);
   }
-  if (args.d_bias) check_like(args.d_bias, {shape[3]}, x.dtype(), x.device(), "d_bias", who);
+  if (args.d_bias) check_like(args.d_bias, {shape[3]}, wide(x.dtype()), x.device(), "d_bias", who);
   if (x.device().is_cpu()) {
     cpu::conv_backward(conv, args);
   } else {

@@ -4,8 +4,10 @@
 // Shapes: input [N, H, W, I], weights OHWI [O, KH, KW, I], output [N, P, Q, O] with
 // P = (H + 2*pad_h + extra_h - KH) / stride_h + 1, likewise Q; padding is with zeros of the *value*
 // (after the operand's activation).
-// dtypes: f32 (oneDNN) and f64 (im2col + dgemm); all floating tensors of a call are of one dtype.
-// Errors: shape, for every broken requirement; device.
+// dtypes: f32, bf16 (oneDNN) and f64 (im2col + dgemm). All activations of a call are of one dtype;
+// weights, biases, vectors and their gradients are f32 beside bf16, where the convolution
+// multiplies bf16 and sums in f32, and every stored value is rounded once. Errors: shape, for every
+// broken requirement; device, where the processor lacks the type.
 #pragma once
 
 #include "ops/operand.h"

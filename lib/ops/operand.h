@@ -65,7 +65,7 @@ struct Moments {
 // sums[0][c] = sum d, sums[1][c] = sum d * (against - center). Overwritten.
 struct Reduction {
   Tensor against;  // same shape as d; undefined: only sums[0] is computed
-  Tensor center;   // [C], dtype of d; undefined: 0
+  Tensor center;   // [C], as other vectors; undefined: 0
   Tensor sums;     // f64 [2, C]; undefined: no reduction is wanted
 };
 using Reductions = std::array<Reduction, 2>;

@@ -60,7 +60,7 @@ void global_average_pool_forward(const Operand& input, const Tensor& output, Str
   check(input, who);
   const Check check(who, "input.x1", input.x1);
   check_image(check, "input.x1", input.x1);
-  check.tensor("output", output, {input.x1.dim(0), input.x1.dim(3)});
+  check.vector("output", output, {input.x1.dim(0), input.x1.dim(3)});
   if (check.on_cpu(stream)) return cpu::global_average_pool_forward(input, output);
   cuda::global_average_pool_forward(input, output, stream);
 }
@@ -72,7 +72,7 @@ void global_average_pool_backward(const Tensor& d_output, const Operand& input,
   check(input, who);
   const Check check(who, "input.x1", input.x1);
   check_image(check, "input.x1", input.x1);
-  check.tensor("d_output", d_output, {input.x1.dim(0), input.x1.dim(3)});
+  check.vector("d_output", d_output, {input.x1.dim(0), input.x1.dim(3)});
   check.tensor("d_input", d_input, input.shape());
   ops::check(reductions, d_input, who);
   if (check.on_cpu(stream)) {

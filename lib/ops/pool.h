@@ -5,7 +5,8 @@
 
 namespace rn::ops {
 
-// output [N, C] := mean over H, W of the operand's value [N, H, W, C]. Overwritten.
+// output [N, C] := mean over H, W of the operand's value [N, H, W, C]. Overwritten. Output and
+// d_output are f32 beside bf16 activations: features are as wide as the classifier behind them.
 void global_average_pool_forward(const Operand& input, const Tensor& output,
                                  Stream& stream = cpu_stream());
 // d_input := mask * d_output / (H * W), the gradient with respect to f1(x1) + f2(x2), [N, H, W, C],

@@ -61,7 +61,7 @@ void describe(Job& job, const std::string& digest) {
   r.data = job.samples.source->info().uri;
   r.data_digest = job.samples.source->info().digest;
   r.split = to_string(run.split);
-  r.precision = run.dtype == Dtype::f64 ? "fp64" : "fp32";
+  r.precision = train::precision_name(run.dtype);
   r.recalibrated = run.recalibrate;
   r.images = static_cast<std::int64_t>(job.samples.indices.size());
   r.shard = run.shard;

@@ -14,16 +14,18 @@ namespace {
 // value += sigma * rms * N(0, 1), by image and from its own stream: no matter how images are cut
 // into slices.
 void add_noise(const Tensor& value, const Place& place, std::int64_t sample, std::uint64_t seed) {
-  with_float(value.dtype(), "noise", [&]<class T>() {
+  with_activation(value.dtype(), "noise", [&]<class T>() {
     const std::int64_t size = value.size() / value.dim(0);
     parallel_for(static_cast<int>(value.dim(0)), [&](int n) {
       T* x = value.data<T>() + n * size;
       double square = 0;
-      for (std::int64_t i = 0; i < size; ++i) square += static_cast<double>(x[i]) * x[i];
+      for (std::int64_t i = 0; i < size; ++i)
+        square += static_cast<double>(x[i]) * static_cast<double>(x[i]);
       const double scale = place.noise * std::sqrt(square / static_cast<double>(size));
       Rng rng(seed, RngPurpose::study, static_cast<std::uint64_t>(sample + n),
               static_cast<std::uint64_t>(place.block) << 8 | 0xff);
-      for (std::int64_t i = 0; i < size; ++i) x[i] += static_cast<T>(scale * rng.normal());
+      for (std::int64_t i = 0; i < size; ++i)
+        x[i] = T(x[i] + static_cast<Wide<T>>(scale * rng.normal()));
     });
   });
 }

@@ -95,10 +95,10 @@ Tensor Tensor::to(Device device, Stream& stream) const {
 
 Tensor Tensor::cast(Dtype dtype, Tag tag) const {
   Tensor copy(shape_, dtype, tag);
-  with_float(dtype_, "Tensor::cast", [&]<class From>() {
-    with_float(dtype, "Tensor::cast", [&]<class To>() {
+  with_activation(dtype_, "Tensor::cast", [&]<class From>() {
+    with_activation(dtype, "Tensor::cast", [&]<class To>() {
       std::transform(data<From>(), data<From>() + size_, copy.data<To>(),
-                     [](From x) { return static_cast<To>(x); });
+                     [](From x) { return To(static_cast<Wide<From>>(x)); });
     });
   });
   return copy;

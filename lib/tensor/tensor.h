@@ -12,17 +12,23 @@
 
 #include "base/error.h"
 #include "device/buffer.h"
+#include "tensor/bfloat16.h"
 
 namespace rn {
 
 enum class Dtype { f32, f64, bf16, u8, i32, i64 };
 std::size_t size_of(Dtype dtype);
+// Of per-channel vectors, parameters, features and logits beside activations of this dtype: f32 for
+// bf16, else the same.
+inline Dtype wide(Dtype dtype) { return dtype == Dtype::bf16 ? Dtype::f32 : dtype; }
 const char* to_string(Dtype dtype);  // "float32", "float64", "bfloat16", "uint8", "int32", "int64"
 
 template <class T>
 inline constexpr Dtype dtype_of = Dtype::f32;
 template <>
 inline constexpr Dtype dtype_of<double> = Dtype::f64;
+template <>
+inline constexpr Dtype dtype_of<bfloat16> = Dtype::bf16;
 template <>
 inline constexpr Dtype dtype_of<std::uint8_t> = Dtype::u8;
 template <>
@@ -71,7 +77,7 @@ class Tensor {
   Tensor reshape(Shape shape) const;                         // view of the same elements
   Tensor clone() const;                                      // CPU only; same tag
   Tensor to(Device device, Stream& stream) const;            // the only way across devices
-  Tensor cast(Dtype dtype, Tag tag) const;                   // f32 <-> f64, on the CPU
+  Tensor cast(Dtype dtype, Tag tag) const;                   // between f32, f64, bf16, on the CPU
   void copy_from(const Tensor& other) const;                 // same shape and dtype, on the CPU
   void zero(Stream& stream = cpu_stream()) const;
 
@@ -100,6 +106,13 @@ decltype(auto) with_float(Dtype dtype, const char* who, F&& f) {
   if (dtype == Dtype::f64) return f.template operator()<double>();
   fail(ErrorKind::shape, "{}: {} is not implemented (float32 and float64 are)", who,
        to_string(dtype));
+}
+
+// The same for what holds activations: f32, f64 and bf16.
+template <class F>
+decltype(auto) with_activation(Dtype dtype, const char* who, F&& f) {
+  if (dtype == Dtype::bf16) return f.template operator()<bfloat16>();
+  return with_float(dtype, who, std::forward<F>(f));
 }
 
 }  // namespace rn

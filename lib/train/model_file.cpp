@@ -79,6 +79,7 @@ void write_training(io::H5& file, const ModelFile& model, bool volatile_provenan
   file.set(at, "step", state.step);
   file.set(at, "seed", static_cast<std::int64_t>(state.seed));
   file.set(at, "batch", state.batch);
+  file.set(at, "precision", precision_name(state.precision));
   file.set(at, "complete", std::int64_t{state.complete});
   file.set(at, "source_images", state.source_images);
   file.set(at, "val_images", state.val_images);
@@ -145,11 +146,15 @@ void add_backend(io::Provenance& provenance) {
   for (auto& library : ops::libraries()) provenance.libraries.push_back(std::move(library));
 }
 
+const char* precision_name(Dtype dtype) {
+  return dtype == Dtype::bf16 ? "bf16" : dtype == Dtype::f64 ? "fp64" : "fp32";
+}
+
 Dtype parse_precision(const std::string& text) {
-  if (text == "fp32") return Dtype::f32;
-  if (text == "fp64") return Dtype::f64;
-  if (text == "bf16") {
-    fail(ErrorKind::device, "--precision bf16 is not built for this device; use fp32 or fp64");
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::f64}) {
+    if (text != precision_name(dtype)) continue;
+    ops::require_dtype(dtype, cpu);
+    return dtype;
   }
   fail(ErrorKind::usage, "--precision {}: expected fp32, bf16 or fp64", text);
 }

@@ -26,6 +26,7 @@ struct TrainingState {
   std::int64_t step = 0;           // steps done altogether
   std::uint64_t seed = 0;
   std::int64_t batch = 0;          // images a step
+  Dtype precision = Dtype::f32;    // of activations
   bool complete = false;           // nothing of the recipe is left to do
   std::int64_t source_images = 0;  // images of the training data, ...
   std::int64_t val_images = 0;     // ... of which so many were set aside (data::split_validation)
@@ -61,7 +62,7 @@ const std::vector<CurveColumn>& curve_columns();
 
 struct ModelFile {
   models::NetworkSpec spec = {};
-  Dtype dtype = Dtype::f32;  // of the stored values
+  Dtype dtype = Dtype::f32;  // of the stored values: f32 or f64
   data::Normalization normalization = {};
   std::vector<std::string> class_names = {};  // spec.classes of them
   std::string data_uri = {};     // what it was trained on, such as "synth:shapes"; may be empty
@@ -100,7 +101,9 @@ models::NetworkSpec read_spec(const io::H5& file);  // errors: input; checked wi
 // Adds what the ops compute with: instruction set, libraries and their versions.
 void add_backend(io::Provenance& provenance);
 
-// --precision: fp32, fp64. Errors: usage (unknown word), device (bf16, not built yet).
+// --precision: fp32, bf16, fp64. Errors: usage (unknown word), device (bf16 on a processor
+// without).
 Dtype parse_precision(const std::string& text);
+const char* precision_name(Dtype dtype);  // "fp32", "bf16", "fp64"
 
 }  // namespace rn::train

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "io/schema.h"
+#include "train/describe.h"
 #include "train/model_file.h"
 
 namespace rn::train {
@@ -55,6 +56,17 @@ data::Normalization read_normalization(const io::H5& file, const models::Network
   return normalization;
 }
 
+// Files of the first version lack it: it is that of the parameters.
+Dtype read_precision(const io::H5& file, const std::string& at, Dtype parameters) {
+  if (!file.has_attribute(at, "precision")) return parameters;
+  const std::string text = file.get_string(at, "precision");
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::f64}) {
+    if (text == precision_name(dtype) && wide(dtype) == parameters) return dtype;
+  }
+  fail(ErrorKind::input, "{}: training/precision is '{}' beside parameters of {}", file.name(),
+       printable(text), to_string(parameters));
+}
+
 void read_training(const io::H5& file, ModelFile& model) {
   const std::string at = schema::training;
   if (file.has_attribute(at, "data")) model.data_uri = file.get_string(at, "data");
@@ -80,6 +92,7 @@ void read_training(const io::H5& file, ModelFile& model) {
   state.step = counter("step");
   state.seed = static_cast<std::uint64_t>(file.get_int(at, "seed"));
   state.batch = counter("batch");
+  state.precision = read_precision(file, at, model.dtype);
   state.complete = counter("complete") != 0;
   state.source_images = counter("source_images");
   state.val_images = counter("val_images");

@@ -103,8 +103,8 @@ void check_same_run(const ModelFile& found, const ModelFile& asked, const std::s
   if (theirs.batch != ours.batch) {
     differs(name, "batch", std::to_string(theirs.batch), std::to_string(ours.batch));
   }
-  if (found.dtype != asked.dtype) {
-    differs(name, "precision", to_string(found.dtype), to_string(asked.dtype));
+  if (theirs.precision != ours.precision) {
+    differs(name, "precision", precision_name(theirs.precision), precision_name(ours.precision));
   }
   check_recipe(found, asked, name);
   check_data(found, asked, name);

@@ -99,7 +99,7 @@ void describe_run(Session& s) {
   if (o.stochastic_depth) set_survival(s.file.spec, *o.stochastic_depth, o.depth_decay);
   check_fits(s.file.spec, info);
   if (s.test) check_fits(s.file.spec, s.test->info());
-  s.file.dtype = o.dtype;
+  s.file.dtype = wide(o.dtype);
   s.file.class_names = info.class_names;
   s.file.data_uri = o.data;
   s.file.data_digest = info.digest;
@@ -112,6 +112,7 @@ void describe_run(Session& s) {
   if (s.initial) s.file.provenance.inputs.push_back(std::move(initial));
   TrainingState state;
   state.seed = o.seed;
+  state.precision = o.dtype;
   state.batch = o.batch;
   state.source_images = info.count;
   state.val_images = o.val;
@@ -150,7 +151,7 @@ bool output_is_complete(Session& s) {
 }
 
 void read_checkpoint(Session& s) {
-  LoadedModel loaded = load_model(s.checkpoint);
+  LoadedModel loaded = load_model(s.checkpoint, s.options.dtype);
   check_same_run(loaded.file, s.file, s.checkpoint, true);
   TrainingState& state = *loaded.file.training;
   const bool fits = state.step >= 0 && state.step <= s.total && state.step_in_epoch >= 0 &&

@@ -1,5 +1,5 @@
 // Times training steps and evaluation of one network on random images, without data and files:
-//   bench-train [ARCH [BATCH [STEPS [THREADS]]]]
+//   bench-train [ARCH [BATCH [STEPS [THREADS [fp32|bf16]]]]]
 // prints one JSON object: medians over the steps, in images per second. tests/bench/bench.py runs
 // it beside PyTorch.
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include "models/network.h"
 #include "ops/loss.h"
 #include "ops/optimizer.h"
+#include "train/model_file.h"
 
 using namespace rn;
 
@@ -26,8 +27,8 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void run(const std::string& arch, std::int64_t batch, int steps) {
-  models::Network network(models::make_arch(arch), Dtype::f32);
+void run(const std::string& arch, std::int64_t batch, int steps, Dtype dtype) {
+  models::Network network(models::make_arch(arch), dtype);
   network.initialize(1);
   network.store().require_gradients();
   std::vector<ops::SgdParameter> parameters;
@@ -39,6 +40,7 @@ void run(const std::string& arch, std::int64_t batch, int steps) {
   Tensor images({batch, spec.height, spec.width, spec.channels}, Dtype::f32, Tag::input);
   Rng rng(1, RngPurpose::test);
   for (float& x : images.span<float>()) x = static_cast<float>(rng.normal());
+  images = images.cast(dtype, Tag::input);
   Tensor labels({batch}, Dtype::i32, Tag::input);
   for (std::int32_t& label : labels.span<std::int32_t>()) {
     label = static_cast<std::int32_t>(rng.below(static_cast<std::uint32_t>(spec.classes)));
@@ -67,9 +69,11 @@ void run(const std::string& arch, std::int64_t batch, int steps) {
   }
   const double n = static_cast<double>(batch);
   fmt::print(
-      "{{\"arch\": \"{}\", \"batch\": {}, \"threads\": {}, \"train_images_per_second\": {:.1f}, "
+      "{{\"arch\": \"{}\", \"precision\": \"{}\", \"batch\": {}, \"threads\": {}, "
+      "\"train_images_per_second\": {:.1f}, "
       "\"eval_images_per_second\": {:.1f}, \"peak_bytes\": {}}}\n",
-      arch, batch, threads(), n / median(train), n / median(eval), Ledger::global().peak_total());
+      arch, train::precision_name(dtype), batch, threads(), n / median(train), n / median(eval),
+      Ledger::global().peak_total());
 }
 
 }  // namespace
@@ -78,7 +82,7 @@ int main(int argc, char** argv) {
   try {
     set_threads(argc > 4 ? std::atoi(argv[4]) : 0);
     run(argc > 1 ? argv[1] : "resnet20-cifar", argc > 2 ? std::atoi(argv[2]) : 128,
-        argc > 3 ? std::atoi(argv[3]) : 10);
+        argc > 3 ? std::atoi(argv[3]) : 10, train::parse_precision(argc > 5 ? argv[5] : "fp32"));
   } catch (const Error& error) {
     fmt::print(stderr, "bench-train: {}\n", error.what());
     return exit_code(error.kind());

@@ -33,7 +33,7 @@ struct Spec {
   Shape shape;
   Role role = Role::in;
   Fill fill = normal();
-  Dtype dtype = Dtype::bf16;  // bf16 stands for the dtype of the run
+  Dtype dtype = Dtype::bf16;  // in a run in bf16; in others bf16 and f32 stand for the run's dtype
   double floor = 0;      // magnitude of sums that may cancel: errors are relative to at least it
   bool required = true;  // the op refuses to run without it
   bool any_first = false, any_last = false;  // other first / last dimensions are no error
@@ -79,6 +79,7 @@ struct Case {
   std::vector<Derivative> derivatives;                // checked by finite differences, if any
   std::function<void()> extra;                        // anything else; throws what went wrong
   bool bench = false;                                 // large: only timed
+  bool bf16 = false;                                  // the op takes bf16 activations
 };
 
 using Cases = std::vector<Case>;

@@ -50,9 +50,11 @@ Step forward_step(const ConvOptions& o, const ops::Conv2d& conv, const Window2d&
   step.op = "conv_forward";
   add_operand(step.specs, o.input, x, Role::out);
   const double fan_in = static_cast<double>(o.kernel_h * o.kernel_w * o.i);
-  step.specs.push_back({"weights", weights, Role::in, normal(0, 1 / std::sqrt(fan_in))});
+  step.specs.push_back(
+      {"weights", weights, Role::in, normal(0, 1 / std::sqrt(fan_in)), Dtype::f32});
   const auto optional = [&](bool given, const char* name, const Shape& shape, const Fill& fill) {
-    if (given) step.specs.push_back({name, shape, Role::in, fill, Dtype::bf16, 0, false});
+    const Dtype dtype = shape == y ? Dtype::bf16 : Dtype::f32;
+    if (given) step.specs.push_back({name, shape, Role::in, fill, dtype, 0, false});
   };
   optional(o.bias, "bias", {o.o}, normal(o.offset));
   optional(o.residual, "residual", y, normal());
@@ -107,9 +109,11 @@ Step backward_step(const ConvOptions& o, const ops::Conv2d& conv, const Window2d
   add_operand(step.specs, o.input, x, Role::in);
   add_gradient(step.specs, o.gradient, y);
   const double fan_in = static_cast<double>(o.kernel_h * o.kernel_w * o.i);
-  step.specs.push_back({"weights", weights, Role::in, normal(0, 1 / std::sqrt(fan_in))});
+  step.specs.push_back(
+      {"weights", weights, Role::in, normal(0, 1 / std::sqrt(fan_in)), Dtype::f32});
   const auto optional = [&](bool given, const char* name, const Shape& shape, Role role) {
-    if (given) step.specs.push_back({name, shape, role, normal(), Dtype::bf16, 1, false});
+    const Dtype dtype = shape == x ? Dtype::bf16 : Dtype::f32;
+    if (given) step.specs.push_back({name, shape, role, normal(), dtype, 1, false});
   };
   optional(o.shortcut, "shortcut", x, Role::in);
   optional(o.d_input, "d_input", x, Role::out);
@@ -158,6 +162,7 @@ void add(Cases& cases, const ConvOptions& o) {
   const Shape y = ops::conv_output_shape(conv, x, weights);
   Case of;
   of.op = "conv";
+  of.bf16 = o.grid == 0;
   of.name = name_of(o);
   of.bench = o.bench;
   of.steps = {forward_step(o, conv, window, x, weights, y),
@@ -189,6 +194,7 @@ void add(Cases& cases, const ConvOptions& o) {
 void refuses(Cases& cases) {
   Case of;
   of.op = "conv";
+  of.bf16 = true;
   of.name = "refuses";
   of.extra = [] {
     const auto tensor = [](const Shape& shape) {

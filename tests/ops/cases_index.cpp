@@ -17,6 +17,7 @@ void add(Cases& cases, const Shape& whole, const std::vector<std::int32_t>& rows
   const std::int64_t size = element_count(whole) / whole[0];
   Case of;
   of.op = "index";
+  of.bf16 = true;
   of.name = fmt::format("{}-rows{}", fmt::join(whole, "x"), rows.size());
   Step select, scatter;
   select.op = "index_select";
@@ -58,6 +59,7 @@ void index_cases(Cases& cases) {
   add(cases, {37, 6, 6, 16}, {36, 0, 7, 8, 20, 21, 22, 35, 1, 2, 3, 4, 5, 6, 9, 10, 11, 12, 13});
   Case of;
   of.op = "index";
+  of.bf16 = true;
   of.name = "refuses";
   of.extra = [] {
     const Tensor x = Tensor::zeros({4, 2}, Dtype::f32, Tag::workspace),

@@ -64,6 +64,7 @@ struct PointwiseOptions {
 void add(Cases& cases, const Shape& shape, const PointwiseOptions& o) {
   Case of;
   of.op = "pointwise";
+  of.bf16 = true;
   of.name = fmt::format("{}{}{}", fmt::join(shape, "x"), to_string(o.input), to_string(o.gradient));
   if (o.moments) of.name += "-moments";
   if (o.reduce0 != Reduce::none) of.name += fmt::format("-reduce{}", static_cast<int>(o.reduce0));
@@ -89,6 +90,7 @@ void add(Cases& cases, const Shape& shape, const PointwiseOptions& o) {
 void add_gradient_forward(Cases& cases, const Shape& shape, const GradientOptions& o) {
   Case of;
   of.op = "pointwise";
+  of.bf16 = true;
   of.name = fmt::format("gradient-{}{}", fmt::join(shape, "x"), to_string(o));
   Step step;
   step.op = "gradient_forward";
@@ -108,6 +110,7 @@ void add_gradient_forward(Cases& cases, const Shape& shape, const GradientOption
 void add_axpby(Cases& cases, const Shape& shape, double alpha, double beta, bool bench = false) {
   Case of;
   of.op = "pointwise";
+  of.bf16 = true;
   of.name = fmt::format("axpby-{}-{}-{}", fmt::join(shape, "x"), alpha, beta);
   of.bench = bench;
   Step step;
@@ -129,6 +132,7 @@ void add_axpby(Cases& cases, const Shape& shape, double alpha, double beta, bool
 void add_in_place(Cases& cases) {
   Case of;
   of.op = "pointwise";
+  of.bf16 = true;
   of.name = "in-place";
   of.extra = [] {
     const Shape shape{5, 3, 7, 18};

@@ -52,6 +52,7 @@ void add_pool(Cases& cases, const Shape& x, const ops::Pool2d& pool, bool bench 
   const Shape y{x[0], (x[1] + 2 * p - k) / s + 1, (x[2] + 2 * p - k) / s + 1, x[3]};
   Case of;
   of.op = "pool";
+  of.bf16 = true;
   of.name = fmt::format("{}-{}-k{}-s{}-p{}{}", max ? "max" : "average", fmt::join(x, "x"), k, s, p,
                         pool.zeros ? "-zeros" : "");
   of.bench = bench;
@@ -84,13 +85,14 @@ void add_global(Cases& cases, const Shape& x, const OperandOptions& o, Reduce re
   const Shape y{x[0], x[3]};
   Case of;
   of.op = "pool";
+  of.bf16 = true;
   of.name = fmt::format("global-{}{}-reduce{}-and{}", fmt::join(x, "x"), to_string(o),
                         static_cast<int>(reduce0), static_cast<int>(reduce1));
   of.bench = bench;
   Step forward, backward;
   forward.op = "global_average_pool_forward";
   add_operand(forward.specs, o, x, Role::out);
-  forward.specs.push_back({"output", y, Role::out});
+  forward.specs.push_back({"output", y, Role::out, normal(), Dtype::f32});
   forward.run = [o](Tensors& t, Stream& stream) {
     ops::global_average_pool_forward(operand_of(t, o.relu), t("output"), stream);
   };
@@ -101,7 +103,7 @@ void add_global(Cases& cases, const Shape& x, const OperandOptions& o, Reduce re
   };
   backward.op = "global_average_pool_backward";
   add_operand(backward.specs, o, x, Role::in);
-  backward.specs.push_back({"d_output", y});
+  backward.specs.push_back({"d_output", y, Role::in, normal(), Dtype::f32});
   backward.specs.push_back({"d_input", x, Role::out});
   add_reductions(backward.specs, reduce0, reduce1, x);
   backward.run = [o](Tensors& t, Stream& stream) {
@@ -132,6 +134,7 @@ void add_shortcut(Cases& cases, const Shape& x, std::int64_t channels,
   const Shape y{x[0], (x[1] + s - 1) / s, (x[2] + s - 1) / s, channels};
   Case of;
   of.op = "pool";
+  of.bf16 = true;
   of.name = fmt::format("shortcut-{}-{}-s{}-front{}{}", fmt::join(x, "x"), channels, s,
                         shortcut.front, shortcut.average ? "-average" : "");
   of.bench = bench;
@@ -167,6 +170,7 @@ void add_shortcut(Cases& cases, const Shape& x, std::int64_t channels,
 void add_extra(Cases& cases) {
   Case of;
   of.op = "pool";
+  of.bf16 = true;
   of.name = "ties-and-attributes";
   of.extra = [] {
     const Tensor x = Tensor::zeros({1, 3, 3, 2}, Dtype::f32, Tag::workspace);

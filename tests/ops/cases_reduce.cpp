@@ -11,6 +11,7 @@ namespace {
 void add(Cases& cases, const Shape& shape, double mean = 0, bool bench = false) {
   Case of;
   of.op = "reduce";
+  of.bf16 = true;
   of.name = fmt::format("{}-mean{}", fmt::join(shape, "x"), mean);
   of.bench = bench;
   const auto step = [&](const char* op, auto&& call, auto&& reference) {
@@ -47,6 +48,7 @@ void add(Cases& cases, const Shape& shape, double mean = 0, bool bench = false) 
 void add_finite(Cases& cases) {
   Case of;
   of.op = "reduce";
+  of.bf16 = true;
   of.name = "finds-nan-and-inf";
   of.extra = [] {
     const Tensor x = Tensor::zeros({200001}, Dtype::f32, Tag::workspace);

@@ -39,9 +39,11 @@ void add_operand(std::vector<Spec>& specs, const OperandOptions& o, const Shape&
                  Role stored) {
   const Shape vector{shape.back()};
   specs.push_back({"x1", shape});
+  // Vectors stay f32 beside bf16.
   const auto optional = [&](bool given, const char* name, const Shape& of, const Fill& fill,
                             Role role = Role::in) {
-    if (given) specs.push_back({name, of, role, fill, Dtype::bf16, 0, false});
+    const Dtype dtype = of == vector ? Dtype::f32 : Dtype::bf16;
+    if (given) specs.push_back({name, of, role, fill, dtype, 0, false});
   };
   optional(o.a1, "a1", vector, scales());
   optional(o.b1, "b1", vector, normal());
@@ -64,9 +66,11 @@ std::string to_string(const GradientOptions& o) {
 void add_gradient(std::vector<Spec>& specs, const GradientOptions& o, const Shape& shape) {
   const Shape vector{shape.back()};
   specs.push_back({"g", shape});
+  // Vectors stay f32 beside bf16.
   const auto optional = [&](bool given, const char* name, const Shape& of, const Fill& fill,
                             Role role = Role::in) {
-    if (given) specs.push_back({name, of, role, fill, Dtype::bf16, 0, false});
+    const Dtype dtype = of == vector ? Dtype::f32 : Dtype::bf16;
+    if (given) specs.push_back({name, of, role, fill, dtype, 0, false});
   };
   optional(o.p, "p", vector, scales());
   if (o.q) specs.push_back({"c", shape});  // q needs it
@@ -86,7 +90,7 @@ void add_reductions(std::vector<Spec>& specs, Reduce first, Reduce second, const
     if (reduce == Reduce::plain) continue;
     specs.push_back({"against" + n, shape, Role::in, normal(), Dtype::bf16, 0, false});
     if (reduce == Reduce::centered) {
-      specs.push_back({"center" + n, {channels}, Role::in, normal(), Dtype::bf16, 0, false});
+      specs.push_back({"center" + n, {channels}, Role::in, normal(), Dtype::f32, 0, false});
     }
   }
 }

@@ -1,5 +1,6 @@
 // check-ops: compares, checks and times single ops, on this machine or any other.
-//   check-ops [--op conv] [--case NAME] [--device cpu|cuda] [--dtype fp32|fp64] [--bench] [--list]
+//   check-ops [--op conv] [--case NAME] [--device cpu|cuda] [--dtype fp32|bf16|fp64] [--bench]
+//   [--list]
 //   [-v]
 // Exit 0 if nothing failed, 1 if something did, 2 for a wrong command line.
 #include <cstdio>
@@ -9,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "ops/backend.h"
 #include "ops/check_run.h"
 
 namespace rn::test {
@@ -41,12 +43,13 @@ Options parse(int argc, char** argv) {
     } else {
       fail(ErrorKind::usage,
            "unknown or incomplete option '{}'; usage: check-ops [--op OP] [--case NAME] [--device "
-           "cpu|cuda] [--dtype fp32|fp64] [--threads N] [--bench] [--list] [-v]",
+           "cpu|cuda] [--dtype fp32|bf16|fp64] [--threads N] [--bench] [--list] [-v]",
            word);
     }
   }
-  if (!options.dtype.empty() && options.dtype != "fp32" && options.dtype != "fp64") {
-    fail(ErrorKind::usage, "--dtype {}: expected fp32 or fp64", options.dtype);
+  const std::string& d = options.dtype;
+  if (!d.empty() && d != "fp32" && d != "fp64" && d != "bf16") {
+    fail(ErrorKind::usage, "--dtype {}: expected fp32, bf16 or fp64", d);
   }
   return options;
 }
@@ -83,6 +86,25 @@ std::vector<Device> devices_of(const Options& options, Report& report) {
   return {cpu};
 }
 
+// The types that a case is run in; bf16 in every arithmetic that the processor has.
+struct Way {
+  Dtype dtype;
+  ops::Bf16 bf16 = ops::Bf16::widened;
+};
+std::vector<Way> ways_of(const Case& of, const Options& options, Device device) {
+  std::vector<Way> ways;
+  const auto wanted = [&](const char* name) {
+    return options.dtype.empty() || options.dtype == name;
+  };
+  if (wanted("fp32")) ways.push_back({Dtype::f32});
+  if (wanted("fp64")) ways.push_back({Dtype::f64});
+  if (wanted("bf16") && of.bf16 && device.is_cpu()) {
+    ways.push_back({Dtype::bf16, ops::Bf16::widened});
+    if (ops::has_native_bf16()) ways.push_back({Dtype::bf16, ops::Bf16::native});
+  }
+  return ways;
+}
+
 int run(const Options& options) {
   set_threads(options.threads);
   Report report;
@@ -100,12 +122,12 @@ int run(const Options& options) {
     }
     ++matched;
     for (const Device device : devices) {
-      for (const Dtype dtype : {Dtype::f32, Dtype::f64}) {
-        if (options.dtype == (dtype == Dtype::f32 ? "fp64" : "fp32")) continue;
+      for (const Way& way : ways_of(of, options, device)) {
+        if (way.dtype == Dtype::bf16) ops::set_bf16_arithmetic(way.bf16);
         if (options.bench) {
-          bench(of, dtype, device);
+          bench(of, way.dtype, device);
         } else {
-          check_values(of, dtype, device, report);
+          check_values(of, way.dtype, device, report);
         }
       }
       if (options.bench) continue;

@@ -7,13 +7,15 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "ops/backend.h"
 #include "support/tolerance.h"
 
 namespace rn::test {
 namespace {
 
 Dtype dtype_in_run(const Spec& spec, Dtype run) {
-  return spec.dtype == Dtype::bf16 ? run : spec.dtype;
+  if (run == Dtype::bf16) return spec.dtype;
+  return spec.dtype == Dtype::bf16 || spec.dtype == Dtype::f32 ? run : spec.dtype;
 }
 
 // Calls f(T*) with the tensor's memory; CPU tensors only.
@@ -22,6 +24,7 @@ void with_memory(const Tensor& tensor, F&& f) {
   switch (tensor.dtype()) {
     case Dtype::f32: f(tensor.data<float>()); break;
     case Dtype::f64: f(tensor.data<double>()); break;
+    case Dtype::bf16: f(tensor.data<bfloat16>()); break;
     case Dtype::i32: f(tensor.data<std::int32_t>()); break;
     default: fail(ErrorKind::failed, "check-ops: no cases of {}", to_string(tensor.dtype()));
   }
@@ -47,8 +50,11 @@ Values make_values(const Case& of, const Step& step) {
 void round_values(Values& values, const Step& step, Dtype dtype) {
   if (dtype == Dtype::f64) return;
   for (const Spec& spec : step.specs) {
-    if (spec.dtype != Dtype::bf16) continue;
-    for (double& value : values[spec.name].v) value = static_cast<float>(value);
+    const Dtype as = dtype_in_run(spec, dtype);
+    for (double& value : values[spec.name].v) {
+      if (as == Dtype::bf16) value = bfloat16(value);
+      if (as == Dtype::f32) value = static_cast<float>(value);
+    }
   }
 }
 
@@ -57,8 +63,9 @@ Tensor make_tensor(const Spec& spec, const Array& array, Dtype dtype) {
   with_memory(tensor, [&]<class T>(T* data) {
     const bool unset = spec.role == Role::out || spec.role == Role::host;
     for (std::int64_t i = 0; i < array.size(); ++i) {
-      data[i] = unset && std::is_floating_point_v<T> ? std::numeric_limits<T>::quiet_NaN()
-                                                     : static_cast<T>(array[i]);
+      double value = array[i];
+      if (unset && !std::is_integral_v<T>) value = std::numeric_limits<double>::quiet_NaN();
+      data[i] = static_cast<T>(value);
     }
   });
   return tensor;
@@ -238,7 +245,8 @@ void Report::fail(const Case& of, const std::string& property, const std::string
 
 void check_values(const Case& of, Dtype dtype, Device device, Report& report) {
   for (const Step& step : of.steps) {
-    const std::string where = fmt::format("{} {} {}", step.op, to_string(dtype), to_string(device));
+    std::string where = fmt::format("{} {} {}", step.op, to_string(dtype), to_string(device));
+    if (dtype == Dtype::bf16) where += fmt::format(" {}", to_string(ops::bf16_arithmetic()));
     Values inputs = make_values(of, step);
     round_values(inputs, step, dtype);
     std::map<std::string, Tensor> first;

@@ -1,6 +1,9 @@
 // The fused convolution on the CPU. The batch is cut into lanes; a lane works through its images in
 // tiles small enough that the transformed input, the primitive's output and the sums over it stay
 // in the L2 cache: each activation travels to and from memory once.
+//
+// T is the type of activations in memory, A that of a tile in the primitive: bf16 is multiplied as
+// bf16 where the processor does that fast, else widened on its way into the tile.
 #include "ops/cpu/conv.h"
 
 #include <cmath>
@@ -8,6 +11,7 @@
 #include <vector>
 
 #include "base/parallel.h"
+#include "ops/backend.h"
 #include "ops/cpu/conv_kernel.h"
 #include "ops/cpu/rows.h"
 #include "ops/cpu/scratch.h"
@@ -40,82 +44,71 @@ void for_tiles(std::int64_t images, int lane, int tile, F body) {
   }
 }
 
-template <class T>
-const T* pointer(const Tensor& tensor) {
-  return tensor ? tensor.data<T>() : nullptr;
-}
-
-template <class T>
-void relu_rows(std::int64_t rows, std::int64_t channels, T* y) {
-  OperandRows<T> value;
-  value.x1 = y;
-  value.relu = true;
-  operand_rows(value, rows, channels, y, static_cast<T*>(nullptr));
-}
-
 // What becomes of conv(input), per output channel: scale * conv + shift [+ beta * residual], with
 // alpha, the bias and the frozen batch norm in scale and shift.
-template <class T>
+template <class W>
 struct Finish {
-  std::vector<T> scale, shift, beta;  // empty: 1, 0, 1
+  std::vector<W> scale, shift, beta;  // empty: 1, 0, 1
   explicit Finish(const ConvForward& args, std::int64_t channels) {
-    const T *bias = pointer<T>(args.bias), *after_scale = pointer<T>(args.after.scale),
-            *after_shift = pointer<T>(args.after.shift);
+    const W *bias = pointer<W>(args.bias), *after_scale = pointer<W>(args.after.scale),
+            *after_shift = pointer<W>(args.after.shift);
     const auto size = static_cast<std::size_t>(channels);
     if (args.alpha != 1 || after_scale) scale.resize(size);
     if (bias || after_shift) shift.resize(size);
     for (std::size_t c = 0; c < size; ++c) {
       const double by = after_scale ? after_scale[c] : 1;
       const double from = (bias ? by * bias[c] : 0) + (after_shift ? after_shift[c] : 0);
-      if (!scale.empty()) scale[c] = static_cast<T>(args.alpha * by);
-      if (!shift.empty()) shift[c] = static_cast<T>(args.alpha * from);
+      if (!scale.empty()) scale[c] = static_cast<W>(args.alpha * by);
+      if (!shift.empty()) shift[c] = static_cast<W>(args.alpha * from);
     }
-    if (args.residual && args.beta != 1) beta.assign(size, static_cast<T>(args.beta));
+    if (args.residual && args.beta != 1) beta.assign(size, static_cast<W>(args.beta));
   }
-  const T* scale_or_null() const { return scale.empty() ? nullptr : scale.data(); }
-  const T* shift_or_null() const { return shift.empty() ? nullptr : shift.data(); }
+  const W* shift_or_null() const { return shift.empty() ? nullptr : shift.data(); }
+  template <class T>
+  FinishRows<T> rows(const ConvForward& args) const {
+    return {scale.empty() ? nullptr : scale.data(), shift_or_null(),
+            beta.empty() ? nullptr : beta.data(), pointer<T>(args.residual),
+            args.act == Activation::relu};
+  }
 };
 
-// y := act(round(scale * y + shift + beta * residual))
+// y := act(round(scale * from + shift + beta * residual)); `from` may be y.
 template <class T>
-void finish_rows(const ConvForward& args, const Finish<T>& finish, const T* residual,
-                 std::int64_t rows, std::int64_t channels, T* y) {
-  GradientRows<T> affine;  // p*g + q*c + r has the same shape as this
-  affine.g = y;
-  affine.p = finish.scale_or_null();
-  affine.r = finish.shift_or_null();
-  if (residual && finish.beta.empty()) affine.add = residual;
-  if (residual && !finish.beta.empty()) {
-    affine.c = residual;
-    affine.q = finish.beta.data();
+void finish_tile(FinishRows<T> finish, double grid, std::int64_t first, std::int64_t rows,
+                 std::int64_t channels, const Wide<T>* from, T* y) {
+  if (finish.residual) finish.residual += first;
+  if constexpr (std::is_same_v<T, Wide<T>>) {
+    if (grid > 0) {
+      FinishRows<T> last;
+      std::swap(last.relu, finish.relu);
+      finish_rows(finish, rows, channels, from, y);
+      const T by = static_cast<T>(grid), inverse = static_cast<T>(1 / grid);
+      for (std::int64_t k = 0; k < rows * channels; ++k) y[k] = std::nearbyint(y[k] * inverse) * by;
+      from = y;
+      finish = last;
+    }
+    if (finish.nothing() && from == y) return;
   }
-  if (affine.p || affine.r || residual) {
-    gradient_rows(affine, rows, channels, y, static_cast<T*>(nullptr));
-  }
-  if (args.grid > 0) {
-    const T grid = static_cast<T>(args.grid), inverse = static_cast<T>(1 / args.grid);
-    for (std::int64_t k = 0; k < rows * channels; ++k) y[k] = std::nearbyint(y[k] * inverse) * grid;
-  }
-  if (args.act == Activation::relu) relu_rows(rows, channels, y);
+  finish_rows(finish, rows, channels, from, y);
 }
 
 // y := beta * residual, for a kernel that adds to y.
 template <class T>
-void begin_rows(const Finish<T>& finish, const T* residual, std::int64_t rows,
+void begin_rows(const Finish<Wide<T>>& finish, const T* residual, std::int64_t rows,
                 std::int64_t channels, T* y) {
   if (finish.beta.empty()) {
     std::copy_n(residual, rows * channels, y);
   } else {
-    for (std::int64_t k = 0; k < rows * channels; ++k) y[k] = finish.beta[0] * residual[k];
+    for (std::int64_t k = 0; k < rows * channels; ++k) y[k] = T(finish.beta[0] * residual[k]);
   }
 }
 
 // OHWI weights times scale, per output channel.
-template <class T>
-const T* scaled_weights(const Tensor& weights, const Finish<T>& finish) {
-  const T* from = weights.data<T>();
+template <class W>
+const W* scaled_weights(const Tensor& weights, const Finish<W>& finish) {
+  const W* from = weights.data<W>();
   if (finish.scale.empty()) return from;
-  T* to = scratch<T>(Slot::update, weights.size());
+  W* to = scratch<W>(Slot::update, weights.size());
   const std::int64_t row = weights.size() / weights.dim(0);
   for (std::int64_t k = 0; k < weights.size(); ++k) {
     to[k] = from[k] * finish.scale[static_cast<std::size_t>(k / row)];
@@ -123,24 +116,78 @@ const T* scaled_weights(const Tensor& weights, const Finish<T>& finish) {
   return to;
 }
 
-template <class T>
+// The weights as the primitive wants them; bf16 ones are rounded, however they are multiplied.
+template <class T, class A>
+const A* packed_weights(const ConvKernel<A>& kernel, const Wide<T>* ohwi, std::int64_t size) {
+  using W = Wide<T>;
+  if constexpr (!std::is_same_v<T, W> && std::is_same_v<A, W>) {
+    W* rounded = scratch<W>(Slot::update, size);
+    for (std::int64_t k = 0; k < size; ++k) rounded[k] = T(ohwi[k]);
+    ohwi = rounded;
+  }
+  A* packed = scratch<A>(Slot::weights, kernel.packed_size());
+  kernel.pack(ohwi, packed);
+  return packed;
+}
+
+// The operand's value at a tile, as A: x1 itself, what was stored, or this thread's own copy. It is
+// written to `stored` unless that is null.
+template <class T, class A>
+const A* read_tile(const OperandRows<T>& input, bool plain, T* stored, std::int64_t at,
+                   std::int64_t rows, std::int64_t channels) {
+  if constexpr (std::is_same_v<T, A>) {
+    if (plain && !stored) return input.x1 + at;
+    T* value = stored ? stored + at : scratch<T>(Slot::input, rows * channels);
+    operand_rows(input.at(at), rows, channels, value, static_cast<T*>(nullptr));
+    return value;
+  } else {
+    A* value = scratch<A>(Slot::input, rows * channels);
+    operand_rows(input.at(at), rows, channels, value, stored ? stored + at : nullptr);
+    return value;
+  }
+}
+
+// Likewise for a gradient.
+template <class T, class A>
+const A* read_tile(const GradientRows<T>& gradient, bool plain, T* stored, std::int64_t at,
+                   std::int64_t rows, std::int64_t channels) {
+  if constexpr (std::is_same_v<T, A>) {
+    if (plain && !stored) return gradient.g + at;
+    T* value = stored ? stored + at : scratch<T>(Slot::gradient, rows * channels);
+    gradient_rows(gradient.at(at), rows, channels, value, static_cast<T*>(nullptr));
+    return value;
+  } else {
+    A* value = scratch<A>(Slot::gradient, rows * channels);
+    gradient_rows(gradient.at(at), rows, channels, value, stored ? stored + at : nullptr);
+    return value;
+  }
+}
+
+template <class T, class A>
 void forward(const Conv2d& conv, const ConvForward& args) {
+  using W = Wide<T>;
+  constexpr bool through_tile = !std::is_same_v<T, A>;  // the result is narrowed
   const Shape& shape = args.input.shape();
   const ConvGeometry g = geometry_of(conv, shape, args.weights.shape());
   const std::int64_t images = shape[0];
   const std::int64_t in_rows = g.h * g.w, out_rows = g.p * g.q;
-  const int tile = tile_of(g, sizeof(T), images);
-  // oneDNN has scale, shift and residual in registers; its ReLU would turn NaN into 0, so that is
-  // ours. Rounding, and f64, go over the results once more.
-  const Finish<T> finish(args, g.o);
+  const int tile = tile_of(g, sizeof(W), images);
+  // f32: oneDNN has scale, shift and residual in registers; its ReLU would turn NaN into 0, so that
+  // is ours, and so is rounding. bf16: the result comes in f32, and is rounded once, at the end.
+  const Finish<W> finish(args, g.o);
+  FinishRows<T> rest = finish.template rows<T>(args);
   const bool fused = std::is_same_v<T, float> && args.grid == 0;
   Epilogue epilogue;
   if (fused) {
     epilogue = {!finish.shift.empty(), args.residual.defined()};
+    rest = {};
+    rest.relu = args.act == Activation::relu;
   }
-  const ConvKernel<T>& kernel = conv_kernel<T>(ConvPass::forward, g, tile, epilogue);
-  T* packed = scratch<T>(Slot::weights, kernel.packed_size());
-  kernel.pack(fused ? scaled_weights(args.weights, finish) : args.weights.data<T>(), packed);
+  epilogue.wide = !std::is_same_v<A, W> && !rest.nothing();
+  const ConvKernel<A>& kernel = conv_kernel<A>(ConvPass::forward, g, tile, epilogue);
+  const A* packed = packed_weights<T>(
+      kernel, fused ? scaled_weights(args.weights, finish) : args.weights.data<W>(),
+      args.weights.size());
 
   const OperandRows<T> input(args.input);
   const bool plain = args.input.plain();
@@ -159,22 +206,26 @@ void forward(const Conv2d& conv, const ConvForward& args) {
   }
   parallel_for(lanes(), [&](int lane) {
     for_tiles(images, lane, tile, [&](std::int64_t first, int count) {
-      const T* x = input.x1 + first * g.input_size();
-      if (!plain || stored) {
-        T* value = stored ? stored + first * g.input_size()
-                          : scratch<T>(Slot::input, tile * g.input_size());
-        operand_rows(input.at(first * g.input_size()), count * in_rows, g.i, value,
-                     static_cast<T*>(nullptr));
-        x = value;
+      const A* x =
+          read_tile<T, A>(input, plain, stored, first * g.input_size(), count * in_rows, g.i);
+      const std::int64_t at = first * g.output_size(), rows = count * out_rows;
+      T* y = output + at;
+      if constexpr (!std::is_same_v<T, W>) {
+        if (through_tile || epilogue.wide) {
+          W* wide = scratch<W>(Slot::output, rows * g.o);
+          kernel.run_wide(count, x, packed, wide);
+          finish_tile(rest, 0, at, rows, g.o, wide, y);
+        }
       }
-      T* y = output + first * g.output_size();
-      const T* add = residual ? residual + first * g.output_size() : nullptr;
-      if (fused && add) begin_rows(finish, add, count * out_rows, g.o, y);
-      kernel.run(count, x, packed, y, finish.shift_or_null());
-      if (fused && args.act == Activation::relu) relu_rows(count * out_rows, g.o, y);
-      if (!fused) finish_rows(args, finish, add, count * out_rows, g.o, y);
+      if constexpr (!through_tile) {
+        if (!epilogue.wide) {
+          if (epilogue.sum) begin_rows(finish, residual + at, rows, g.o, y);
+          kernel.run(count, x, packed, y, epilogue.bias ? finish.shift_or_null() : nullptr);
+          if constexpr (std::is_same_v<T, W>) finish_tile(rest, args.grid, at, rows, g.o, y, y);
+        }
+      }
       if (args.moments) {
-        moments_rows(y, count * out_rows, g.o, moments[static_cast<std::size_t>(lane)]);
+        moments_rows(y, rows, g.o, moments[static_cast<std::size_t>(lane)]);
       }
     });
   });
@@ -200,9 +251,10 @@ class LaneSums {
 };
 
 // Lane partials of the weights' gradient, merged in lane order and added to d_weights.
-template <class T>
-void merge_weights(const ConvKernel<T>& kernel, const ConvBackward& args, std::int64_t images,
-                   T* partials) {
+template <class A>
+void merge_weights(const ConvKernel<A>& kernel, const ConvBackward& args, std::int64_t images,
+                   Wide<A>* partials) {
+  using W = Wide<A>;
   const std::int64_t size = kernel.packed_size();
   std::vector<int> used;
   for (int lane = 0; lane < lanes(); ++lane) {
@@ -211,37 +263,40 @@ void merge_weights(const ConvKernel<T>& kernel, const ConvBackward& args, std::i
   const std::int64_t chunk = 4096;
   parallel_for(static_cast<int>((size + chunk - 1) / chunk), [&](int at) {
     const std::int64_t begin = at * chunk, end = std::min(size, begin + chunk);
-    T* total = partials + used.front() * size;
+    W* total = partials + used.front() * size;
     for (std::size_t k = 1; k < used.size(); ++k) {
-      const T* part = partials + used[k] * size;
+      const W* part = partials + used[k] * size;
       for (std::int64_t e = begin; e < end; ++e) total[e] += part[e];
     }
   });
-  kernel.unpack_add(partials + used.front() * size, static_cast<T>(args.alpha),
-                    args.d_weights.data<T>());
+  kernel.unpack_add(partials + used.front() * size, static_cast<W>(args.alpha),
+                    args.d_weights.data<W>());
 }
 
-template <class T>
+template <class T, class A>
 void backward(const Conv2d& conv, const ConvBackward& args) {
+  using W = Wide<T>;
   const Shape& shape = args.input.shape();
   const ConvGeometry g = geometry_of(conv, shape, args.weights.shape());
   const std::int64_t images = shape[0];
   if (images == 0) return;
   const std::int64_t in_rows = g.h * g.w, out_rows = g.p * g.q;
-  const int tile = tile_of(g, sizeof(T), images);
+  const int tile = tile_of(g, sizeof(W), images);
 
-  const ConvKernel<T>* data_kernel = nullptr;
-  T* packed = nullptr;
+  // bf16: what is masked or added to comes in f32, and is rounded once.
+  const bool wide = !std::is_same_v<A, W> &&
+                    (args.input.act == Activation::relu || args.shortcut || args.alpha != 1);
+  const ConvKernel<A>* data_kernel = nullptr;
+  const A* packed = nullptr;
   if (args.d_input) {
-    data_kernel = &conv_kernel<T>(ConvPass::backward_data, g, tile);
-    packed = scratch<T>(Slot::output, data_kernel->packed_size());
-    data_kernel->pack(args.weights.data<T>(), packed);
+    data_kernel = &conv_kernel<A>(ConvPass::backward_data, g, tile, {false, false, wide});
+    packed = packed_weights<T>(*data_kernel, args.weights.data<W>(), args.weights.size());
   }
-  const ConvKernel<T>* weights_kernel = nullptr;
-  T* partials = nullptr;
+  const ConvKernel<A>* weights_kernel = nullptr;
+  W* partials = nullptr;
   if (args.d_weights) {
-    weights_kernel = &conv_kernel<T>(ConvPass::backward_weights, g, tile);
-    partials = scratch<T>(Slot::partial, weights_kernel->packed_size() * lanes());
+    weights_kernel = &conv_kernel<A>(ConvPass::backward_weights, g, tile);
+    partials = scratch<W>(Slot::partial, weights_kernel->packed_size() * lanes());
   }
   const bool reduce[2] = {args.d_input && args.reductions[0].sums,
                           args.d_input && args.reductions[1].sums};
@@ -251,42 +306,39 @@ void backward(const Conv2d& conv, const ConvBackward& args) {
   const OperandRows<T> input(args.input);
   T* stored_gradient = args.gradient.stored ? args.gradient.stored.data<T>() : nullptr;
   const T* stored_input = pointer<T>(args.input.stored);
+  OperandRows<T> value = input;  // what the weights' gradient reads
+  const bool value_plain = stored_input || args.input.plain();
+  if (stored_input) {
+    value = {};
+    value.x1 = stored_input;
+  }
   const T* shortcut = pointer<T>(args.shortcut);
   const T* against[2] = {pointer<T>(args.reductions[0].against),
                          pointer<T>(args.reductions[1].against)};
-  const T* center[2] = {pointer<T>(args.reductions[0].center),
-                        pointer<T>(args.reductions[1].center)};
+  const W* center[2] = {pointer<W>(args.reductions[0].center),
+                        pointer<W>(args.reductions[1].center)};
 
   parallel_for(lanes(), [&](int lane) {
     bool first_tile = true;
     for_tiles(images, lane, tile, [&](std::int64_t first, int count) {
       const std::int64_t in_at = first * g.input_size(), out_at = first * g.output_size();
-      const T* dy = gradient.g + out_at;
-      if (!args.gradient.plain() || stored_gradient) {
-        T* value = stored_gradient ? stored_gradient + out_at
-                                   : scratch<T>(Slot::gradient, tile * g.output_size());
-        gradient_rows(gradient.at(out_at), count * out_rows, g.o, value, static_cast<T*>(nullptr));
-        dy = value;
-      }
+      const A* dy = read_tile<T, A>(gradient, args.gradient.plain(), stored_gradient, out_at,
+                                    count * out_rows, g.o);
       if (args.d_bias) {
-        reduce_rows(dy, ReductionRows<T>{nullptr, nullptr, sums.of(lane) + 4 * g.i},
+        reduce_rows(dy, ReductionRows<A>{nullptr, nullptr, sums.of(lane) + 4 * g.i},
                     count * out_rows, g.o);
       }
       // The operand's value: needed for the weights, and then the mask is read off it.
-      const T* x = stored_input ? stored_input + in_at : nullptr;
-      if (!x && args.input.plain()) x = input.x1 + in_at;
+      const A* x = nullptr;
+      if (args.d_weights)
+        x = read_tile<T, A>(value, value_plain, nullptr, in_at, count * in_rows, g.i);
       if (args.d_weights) {
-        if (!x) {
-          T* value = scratch<T>(Slot::input, tile * g.input_size());
-          operand_rows(input.at(in_at), count * in_rows, g.i, value, static_cast<T*>(nullptr));
-          x = value;
-        }
         const std::int64_t size = weights_kernel->packed_size();
-        T* partial = partials + lane * size;
+        W* partial = partials + lane * size;
         if (first_tile) {
           weights_kernel->run_weights(count, x, dy, partial);
         } else {
-          T* more = scratch<T>(Slot::update, size);
+          W* more = scratch<W>(Slot::update, size);
           weights_kernel->run_weights(count, x, dy, more);
           for (std::int64_t k = 0; k < size; ++k) partial[k] += more[k];
         }
@@ -294,9 +346,27 @@ void backward(const Conv2d& conv, const ConvBackward& args) {
       }
       if (!args.d_input) return;
       T* dx = args.d_input.data<T>() + in_at;
-      data_kernel->run(count, dy, packed, dx);
-      mask_rows(input.at(in_at), x, shortcut ? shortcut + in_at : nullptr,
-                static_cast<T>(args.alpha), count * in_rows, g.i, dx);
+      const auto mask = [&](const auto* from) {
+        const auto finish = [&](const auto* seen) {
+          mask_rows(input.at(in_at), seen, shortcut ? shortcut + in_at : nullptr,
+                    static_cast<W>(args.alpha), count * in_rows, g.i, from, dx);
+        };
+        // From the tile where it was made, else from memory where it was stored.
+        x || !stored_input ? finish(x) : finish(stored_input + in_at);
+      };
+      if constexpr (!std::is_same_v<T, W>) {
+        if (!std::is_same_v<T, A> || wide) {
+          W* result = scratch<W>(Slot::output, count * g.input_size());
+          data_kernel->run_wide(count, dy, packed, result);
+          mask(result);
+        }
+      }
+      if constexpr (std::is_same_v<T, A>) {
+        if (!wide) {
+          data_kernel->run(count, dy, packed, dx);
+          mask(dx);
+        }
+      }
       for (int k = 0; k < 2; ++k) {
         if (!reduce[k]) continue;
         reduce_rows(dx,
@@ -313,22 +383,35 @@ void backward(const Conv2d& conv, const ConvBackward& args) {
     for (std::int64_t c = 0; c < 2 * g.i; ++c) out[c] = sums.total(2 * k * g.i + c);
   }
   if (args.d_bias) {
-    T* out = args.d_bias.data<T>();
+    W* out = args.d_bias.data<W>();
     for (std::int64_t c = 0; c < g.o; ++c) {
-      out[c] += static_cast<T>(args.alpha * sums.total(4 * g.i + c));
+      out[c] += static_cast<W>(args.alpha * sums.total(4 * g.i + c));
     }
   }
   if (args.d_weights) merge_weights(*weights_kernel, args, images, partials);
 }
 
+// f with the types of activations and of tiles.
+template <class F>
+void with_arithmetic(Dtype dtype, const char* who, F f) {
+  with_activation(dtype, who, [&]<class T>() {
+    if constexpr (std::is_same_v<T, bfloat16>) {
+      if (bf16_arithmetic() == Bf16::widened) return f.template operator()<T, float>();
+    }
+    f.template operator()<T, T>();
+  });
+}
+
 }  // namespace
 
 void conv_forward(const Conv2d& conv, const ConvForward& args) {
-  with_float(args.input.x1.dtype(), "conv_forward", [&]<class T>() { forward<T>(conv, args); });
+  with_arithmetic(args.input.x1.dtype(), "conv_forward",
+                  [&]<class T, class A>() { forward<T, A>(conv, args); });
 }
 
 void conv_backward(const Conv2d& conv, const ConvBackward& args) {
-  with_float(args.input.x1.dtype(), "conv_backward", [&]<class T>() { backward<T>(conv, args); });
+  with_arithmetic(args.input.x1.dtype(), "conv_backward",
+                  [&]<class T, class A>() { backward<T, A>(conv, args); });
 }
 
 }  // namespace rn::ops::cpu

@@ -41,6 +41,10 @@ class GemmKernel final : public ConvKernel<double> {
     }
   }
 
+  void run_wide(int images, const double* from, const double* packed, double* to) const override {
+    run(images, from, packed, to, nullptr);
+  }
+
   void run_weights(int images, const double* x, const double* g, double* packed) const override {
     double* column = scratch<double>(Slot::column, pixels() * depth());
     for (int n = 0; n < images; ++n) {

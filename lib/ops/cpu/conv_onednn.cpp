@@ -1,5 +1,5 @@
-// f32 tiles through oneDNN (v2 and v3; the difference is in describe()). Weights are packed into
-// the layout that the primitive of the largest tile prefers; smaller tiles are held to it.
+// f32 and bf16 tiles through oneDNN, v2 and v3. Weights are packed into the layout and type that
+// the primitive of the largest tile prefers; smaller tiles are held to it.
 #include <omp.h>
 
 #include <dnnl.hpp>
@@ -33,8 +33,13 @@ dnnl::stream& stream() {
   return instance;
 }
 
+template <class T>
+constexpr memory::data_type type_of =
+    std::is_same_v<T, bfloat16> ? memory::data_type::bf16 : memory::data_type::f32;
+
+template <class T>
 memory::desc describe(const memory::dims& dims, Tag tag) {
-  return {dims, memory::data_type::f32, tag};
+  return {dims, type_of<T>, tag};
 }
 
 struct Primitive {
@@ -42,15 +47,19 @@ struct Primitive {
   memory::desc src, weights, dst, scratchpad;
 };
 
-class OnednnKernel final : public ConvKernel<float> {
+template <class T>
+class OnednnKernel final : public ConvKernel<T> {
  public:
+  using W = Wide<T>;
+
   OnednnKernel(ConvPass pass, const ConvGeometry& geometry, int tile, Epilogue epilogue)
       : pass_(pass), geometry_(geometry), tile_(tile), epilogue_(epilogue) {
     stream();  // single-threaded before any primitive is made
     const memory::dims dims{geometry.o, geometry.i, geometry.kh, geometry.kw};
-    plain_ = describe(dims, Tag::ohwi);
+    plain_ = describe<W>(dims, Tag::ohwi);
     primitives_.resize(static_cast<std::size_t>(tile));
-    Primitive full = make(tile, describe(dims, Tag::any));
+    const bool result = pass == ConvPass::backward_weights;
+    Primitive full = make(tile, result ? describe<W>(dims, Tag::any) : describe<T>(dims, Tag::any));
     packed_ = full.weights;
     primitives_[static_cast<std::size_t>(tile - 1)] = std::move(full);
     for (int n = 1; n < tile; ++n) {
@@ -61,51 +70,59 @@ class OnednnKernel final : public ConvKernel<float> {
   }
 
   std::int64_t packed_size() const override {
-    return static_cast<std::int64_t>(packed_.get_size() / sizeof(float));
+    const std::size_t size = pass_ == ConvPass::backward_weights ? sizeof(W) : sizeof(T);
+    return static_cast<std::int64_t>((packed_.get_size() + size - 1) / size);
   }
 
-  void pack(const float* ohwi, float* packed) const override {
-    memory from(plain_, engine(), const_cast<float*>(ohwi)), to(packed_, engine(), packed);
+  void pack(const W* ohwi, T* packed) const override {
+    memory from(plain_, engine(), const_cast<W*>(ohwi)), to(packed_, engine(), packed);
     dnnl::reorder(pack_).execute(stream(), from, to);
     stream().wait();
   }
 
-  void unpack_add(const float* packed, float alpha, float* ohwi) const override {
-    float* plain = scratch<float>(Slot::weights, geometry_.weights_size());
-    memory from(packed_, engine(), const_cast<float*>(packed)), to(plain_, engine(), plain);
+  void unpack_add(const W* packed, W alpha, W* ohwi) const override {
+    W* plain = scratch<W>(Slot::weights, geometry_.weights_size());
+    memory from(packed_, engine(), const_cast<W*>(packed)), to(plain_, engine(), plain);
     dnnl::reorder(unpack_).execute(stream(), from, to);
     stream().wait();
     for (std::int64_t k = 0; k < geometry_.weights_size(); ++k) ohwi[k] += alpha * plain[k];
   }
 
-  void run(int images, const float* from, const float* packed, float* to,
-           const float* bias) const override {
-    const Primitive& primitive = at(images);
-    const bool forward = pass_ == ConvPass::forward;
-    std::unordered_map<int, memory> args{
-        {forward ? DNNL_ARG_SRC : DNNL_ARG_DIFF_SRC,
-         memory(primitive.src, engine(), forward ? const_cast<float*>(from) : to)},
-        {DNNL_ARG_WEIGHTS, memory(primitive.weights, engine(), const_cast<float*>(packed))},
-        {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST,
-         memory(primitive.dst, engine(), forward ? to : const_cast<float*>(from))}};
-    if (epilogue_.bias) {
-      args.emplace(DNNL_ARG_BIAS, memory(bias_desc(), engine(), const_cast<float*>(bias)));
-    }
-    execute(primitive, std::move(args));
+  void run(int images, const T* from, const T* packed, T* to, const W* bias) const override {
+    run_to(images, from, packed, to, bias);
   }
 
-  void run_weights(int images, const float* x, const float* g, float* packed) const override {
+  void run_wide(int images, const T* from, const T* packed, W* to) const override {
+    run_to(images, from, packed, to, nullptr);
+  }
+
+  void run_weights(int images, const T* x, const T* g, W* packed) const override {
     const Primitive& primitive = at(images);
-    execute(primitive,
-            {{DNNL_ARG_SRC, memory(primitive.src, engine(), const_cast<float*>(x))},
-             {DNNL_ARG_DIFF_WEIGHTS, memory(primitive.weights, engine(), packed)},
-             {DNNL_ARG_DIFF_DST, memory(primitive.dst, engine(), const_cast<float*>(g))}});
+    execute(primitive, {{DNNL_ARG_SRC, memory(primitive.src, engine(), const_cast<T*>(x))},
+                        {DNNL_ARG_DIFF_WEIGHTS, memory(primitive.weights, engine(), packed)},
+                        {DNNL_ARG_DIFF_DST, memory(primitive.dst, engine(), const_cast<T*>(g))}});
   }
 
  private:
   const Primitive& at(int images) const {
     require(images >= 1 && images <= tile_, "conv tile of {} images, made for {}", images, tile_);
     return primitives_[static_cast<std::size_t>(images - 1)];
+  }
+
+  void run_to(int images, const T* from, const T* packed, void* to, const W* bias) const {
+    const Primitive& primitive = at(images);
+    const bool forward = pass_ == ConvPass::forward;
+    void* input = const_cast<T*>(from);
+    std::unordered_map<int, memory> args{
+        {forward ? DNNL_ARG_SRC : DNNL_ARG_DIFF_SRC,
+         memory(primitive.src, engine(), forward ? input : to)},
+        {DNNL_ARG_WEIGHTS, memory(primitive.weights, engine(), const_cast<T*>(packed))},
+        {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST,
+         memory(primitive.dst, engine(), forward ? to : input)}};
+    if (epilogue_.bias) {
+      args.emplace(DNNL_ARG_BIAS, memory(bias_desc(), engine(), const_cast<W*>(bias)));
+    }
+    execute(primitive, std::move(args));
   }
 
   void execute(const Primitive& primitive, std::unordered_map<int, memory> args) const {
@@ -118,7 +135,7 @@ class OnednnKernel final : public ConvKernel<float> {
   }
 
   memory::desc bias_desc() const {
-    return epilogue_.bias ? describe({geometry_.o}, Tag::x) : memory::desc();
+    return epilogue_.bias ? describe<W>({geometry_.o}, Tag::x) : memory::desc();
   }
 
   dnnl::post_ops post_ops() const {
@@ -140,8 +157,13 @@ class OnednnKernel final : public ConvKernel<float> {
 
   Primitive make(int images, const memory::desc& weights) const {
     const ConvGeometry& g = geometry_;
-    const memory::desc src = describe({images, g.i, g.h, g.w}, Tag::nhwc);
-    const memory::desc dst = describe({images, g.o, g.p, g.q}, Tag::nhwc);
+    const bool wide_src = epilogue_.wide && pass_ == ConvPass::backward_data;
+    const bool wide_dst = epilogue_.wide && pass_ == ConvPass::forward;
+    const memory::dims src_dims{images, g.i, g.h, g.w}, dst_dims{images, g.o, g.p, g.q};
+    const memory::desc src =
+        wide_src ? describe<W>(src_dims, Tag::nhwc) : describe<T>(src_dims, Tag::nhwc);
+    const memory::desc dst =
+        wide_dst ? describe<W>(dst_dims, Tag::nhwc) : describe<T>(dst_dims, Tag::nhwc);
     const memory::dims strides{g.sh, g.sw}, before{g.ph, g.pw};
     // What the kernel reaches beyond the input behind; less than `before` where a stride skips it.
     const memory::dims after{(g.p - 1) * g.sh + g.kh - g.h - g.ph,
@@ -155,13 +177,18 @@ class OnednnKernel final : public ConvKernel<float> {
     using Data = dnnl::convolution_backward_data;
     using Weights = dnnl::convolution_backward_weights;
     const auto training = dnnl::prop_kind::forward_training;
+    // Backward passes only take a hint from it: it is of one type then.
+    const bool is_forward = pass_ == ConvPass::forward;
+    const memory::desc hint_src = is_forward ? src : describe<T>(src_dims, Tag::nhwc);
+    const memory::desc hint_weights =
+        is_forward ? weights : describe<T>({g.o, g.i, g.kh, g.kw}, Tag::any);
 #if DNNL_VERSION_MAJOR >= 3
-    const Forward::primitive_desc forward(engine(), training, algorithm, src, weights, bias_desc(),
-                                          dst, strides, before, after, forward_attr);
+    const Forward::primitive_desc forward(engine(), training, algorithm, hint_src, hint_weights,
+                                          bias_desc(), dst, strides, before, after, forward_attr);
 #else
-    const Forward::primitive_desc forward(
-        Forward::desc(training, algorithm, src, weights, bias_desc(), dst, strides, before, after),
-        forward_attr, engine());
+    const Forward::primitive_desc forward(Forward::desc(training, algorithm, hint_src, hint_weights,
+                                                        bias_desc(), dst, strides, before, after),
+                                          forward_attr, engine());
 #endif
     Primitive primitive;
     if (pass_ == ConvPass::forward) {
@@ -202,25 +229,37 @@ class OnednnKernel final : public ConvKernel<float> {
   std::vector<Primitive> primitives_;
 };
 
-}  // namespace
-
-template <>
-const ConvKernel<float>& conv_kernel(ConvPass pass, const ConvGeometry& geometry, int tile,
-                                     Epilogue epilogue) {
+template <class T>
+const ConvKernel<T>& cached(ConvPass pass, const ConvGeometry& geometry, int tile,
+                            Epilogue epilogue) {
   using Key = std::tuple<ConvPass, ConvGeometry, int, Epilogue>;
   static std::mutex mutex;
-  static auto* cache = new std::map<Key, std::unique_ptr<OnednnKernel>>;
+  static auto* cache = new std::map<Key, std::unique_ptr<OnednnKernel<T>>>;
   std::lock_guard lock(mutex);
-  std::unique_ptr<OnednnKernel>& kernel = (*cache)[{pass, geometry, tile, epilogue}];
+  std::unique_ptr<OnednnKernel<T>>& kernel = (*cache)[{pass, geometry, tile, epilogue}];
   if (!kernel) {
     try {
-      kernel = std::make_unique<OnednnKernel>(pass, geometry, tile, epilogue);
+      kernel = std::make_unique<OnednnKernel<T>>(pass, geometry, tile, epilogue);
     } catch (const dnnl::error& error) {
       fail(ErrorKind::failed, "oneDNN refuses a {}x{} convolution of {}x{}x{}: {}", geometry.kh,
            geometry.kw, geometry.h, geometry.w, geometry.i, error.what());
     }
   }
   return *kernel;
+}
+
+}  // namespace
+
+template <>
+const ConvKernel<float>& conv_kernel(ConvPass pass, const ConvGeometry& geometry, int tile,
+                                     Epilogue epilogue) {
+  return cached<float>(pass, geometry, tile, epilogue);
+}
+
+template <>
+const ConvKernel<bfloat16>& conv_kernel(ConvPass pass, const ConvGeometry& geometry, int tile,
+                                        Epilogue epilogue) {
+  return cached<bfloat16>(pass, geometry, tile, epilogue);
 }
 
 }  // namespace rn::ops::cpu

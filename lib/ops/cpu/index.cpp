@@ -19,7 +19,7 @@ void for_rows(const Tensor& rows, F&& body) {
 }  // namespace
 
 void index_select(const Tensor& input, const Tensor& rows, const Tensor& output) {
-  with_float(input.dtype(), "index_select", [&]<class T>() {
+  with_activation(input.dtype(), "index_select", [&]<class T>() {
     const std::int64_t size = input.dim(0) > 0 ? input.size() / input.dim(0) : 0;
     for_rows(rows, [&](std::int64_t whole, std::int64_t part) {
       std::copy_n(input.data<T>() + whole * size, size, output.data<T>() + part * size);
@@ -28,12 +28,12 @@ void index_select(const Tensor& input, const Tensor& rows, const Tensor& output)
 }
 
 void index_add(const Tensor& input, const Tensor& rows, const Tensor& output) {
-  with_float(input.dtype(), "index_add", [&]<class T>() {
+  with_activation(input.dtype(), "index_add", [&]<class T>() {
     const std::int64_t size = output.dim(0) > 0 ? output.size() / output.dim(0) : 0;
     for_rows(rows, [&](std::int64_t whole, std::int64_t part) {
       T* to = output.data<T>() + whole * size;
       const T* from = input.data<T>() + part * size;
-      for (std::int64_t k = 0; k < size; ++k) to[k] += from[k];
+      for (std::int64_t k = 0; k < size; ++k) to[k] = T(to[k] + from[k]);
     });
   });
 }

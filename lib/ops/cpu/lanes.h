@@ -47,7 +47,7 @@ class LaneSums {
       ReductionRows<T> at;
       if (reduction.against) {
         at.against = reduction.against.template data<T>() + row * channels_;
-        at.center = reduction.center ? reduction.center.template data<T>() : nullptr;
+        at.center = pointer<Wide<T>>(reduction.center);
       }
       at.sums = partial_ + lane * per_lane() + static_cast<std::int64_t>(i) * 2 * channels_;
       reduce_rows(d, at, rows, channels_);

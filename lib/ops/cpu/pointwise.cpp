@@ -5,7 +5,7 @@ namespace rn::ops::cpu {
 
 void operand_forward(const Operand& input, const Tensor& output, Moments* moments) {
   const std::int64_t channels = output.dim(-1), rows = output.size() / channels;
-  with_float(output.dtype(), "operand_forward", [&]<class T>() {
+  with_activation(output.dtype(), "operand_forward", [&]<class T>() {
     const OperandRows<T> in(input);
     T* y = output.data<T>();
     T* stored =
@@ -26,7 +26,7 @@ void operand_forward(const Operand& input, const Tensor& output, Moments* moment
 void operand_backward(const Gradient& gradient, const Operand& input, const Tensor& d_input,
                       const Reductions& reductions) {
   const std::int64_t channels = d_input.dim(-1), rows = d_input.size() / channels;
-  with_float(d_input.dtype(), "operand_backward", [&]<class T>() {
+  with_activation(d_input.dtype(), "operand_backward", [&]<class T>() {
     const GradientRows<T> from(gradient);
     const OperandRows<T> in(input);
     T* d = d_input.data<T>();
@@ -37,8 +37,8 @@ void operand_backward(const Gradient& gradient, const Operand& input, const Tens
       const std::int64_t at = begin * channels, count = end - begin;
       gradient_rows(from.at(at), count, channels, d + at, stored ? stored + at : nullptr);
       if (in.relu) {
-        mask_rows<T>(in.at(at), value ? value + at : nullptr, nullptr, T(1), count, channels,
-                     d + at);
+        mask_rows<T, T>(in.at(at), value ? value + at : nullptr, nullptr, Wide<T>(1), count,
+                        channels, d + at, d + at);
       }
       sums.add(lane, d + at, begin, count);
     });
@@ -48,7 +48,7 @@ void operand_backward(const Gradient& gradient, const Operand& input, const Tens
 
 void gradient_forward(const Gradient& gradient, const Tensor& output) {
   const std::int64_t channels = output.dim(-1), rows = output.size() / channels;
-  with_float(output.dtype(), "gradient_forward", [&]<class T>() {
+  with_activation(output.dtype(), "gradient_forward", [&]<class T>() {
     const GradientRows<T> from(gradient);
     T* y = output.data<T>();
     T* stored = gradient.stored && gradient.stored.raw() != output.raw() ? gradient.stored.data<T>()
@@ -61,16 +61,17 @@ void gradient_forward(const Gradient& gradient, const Tensor& output) {
 }
 
 void axpby(double alpha, const Tensor& x, double beta, const Tensor& y) {
-  with_float(x.dtype(), "axpby", [&]<class T>() {
-    const T a = static_cast<T>(alpha), b = static_cast<T>(beta);
+  with_activation(x.dtype(), "axpby", [&]<class T>() {
+    using W = Wide<T>;
+    const W a = static_cast<W>(alpha), b = static_cast<W>(beta);
     const T* from = x.data<T>();
     T* to = y.data<T>();
     parallel_for(lanes(), [&](int lane) {
       const Range range = lane_range(x.size(), lanes(), lane);
       if (b == 0) {
-        for (std::int64_t i = range.begin; i < range.end; ++i) to[i] = a * from[i];
+        for (std::int64_t i = range.begin; i < range.end; ++i) to[i] = T(a * from[i]);
       } else {
-        for (std::int64_t i = range.begin; i < range.end; ++i) to[i] = a * from[i] + b * to[i];
+        for (std::int64_t i = range.begin; i < range.end; ++i) to[i] = T(a * from[i] + b * to[i]);
       }
     });
   });

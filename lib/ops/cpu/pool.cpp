@@ -67,52 +67,63 @@ bool beats(T value, T best) {
 
 // The maximum over a window and, where they count, the zeros around the image.
 template <class T>
-void maximum(const Geometry& at, const Window& window, const T* x, T* best) {
+void maximum(const Geometry& at, const Window& window, const T* x, Wide<T>* best) {
   if (at.padding_counts(window)) {
-    std::fill(best, best + at.channels, T(0));
+    std::fill(best, best + at.channels, Wide<T>(0));
   } else {
     const T* first = x + (window.top * at.width + window.left) * at.channels;
     std::copy(first, first + at.channels, best);
   }
   for_window(at, window, [&](std::int64_t from) {
     for (std::int64_t c = 0; c < at.channels; ++c) {
-      best[c] = beats(x[from + c], best[c]) ? x[from + c] : best[c];
+      const Wide<T> value = x[from + c];
+      best[c] = beats(value, best[c]) ? value : best[c];
     }
   });
 }
 
 template <class T>
 void forward_window(const Geometry& at, const Window& window, const T* x, T* y) {
-  if (at.pool.kind == PoolKind::max) return maximum(at, window, x, y);
-  std::fill(y, y + at.channels, T(0));
-  for_window(at, window, [&](std::int64_t from) {
-    for (std::int64_t c = 0; c < at.channels; ++c) y[c] += x[from + c];
-  });
-  const T share = at.share<T>(window);
-  for (std::int64_t c = 0; c < at.channels; ++c) y[c] *= share;
+  using W = Wide<T>;
+  W* value = scratch<W>(Slot::vector, at.channels);
+  if (at.pool.kind == PoolKind::max) {
+    maximum(at, window, x, value);
+  } else {
+    std::fill(value, value + at.channels, W(0));
+    for_window(at, window, [&](std::int64_t from) {
+      for (std::int64_t c = 0; c < at.channels; ++c) value[c] += x[from + c];
+    });
+    const W share = at.share<W>(window);
+    for (std::int64_t c = 0; c < at.channels; ++c) value[c] *= share;
+  }
+  for (std::int64_t c = 0; c < at.channels; ++c) y[c] = T(value[c]);
 }
 
+// d_x: Wide<T>, since windows overlap and their shares are added.
 template <class T>
-void backward_window(const Geometry& at, const Window& window, const T* x, const T* d_y, T* d_x) {
+void backward_window(const Geometry& at, const Window& window, const T* x, const T* d_y,
+                     Wide<T>* d_x) {
+  using W = Wide<T>;
   if (at.pool.kind == PoolKind::max) {
     // Each channel's gradient is handed to the first cell that holds the maximum; `left` is what
     // has found none yet. All loops are over channels, as vector code.
-    T* best = scratch<T>(Slot::vector, at.channels);
-    T* left = scratch<T>(Slot::column, at.channels);
+    W* best = scratch<W>(Slot::vector, at.channels);
+    W* left = scratch<W>(Slot::column, at.channels);
     maximum(at, window, x, best);
     const bool padding = at.padding_counts(window);
     for (std::int64_t c = 0; c < at.channels; ++c) {
-      left[c] = padding && best[c] == T(0) ? T(0) : d_y[c];  // the padding's share is lost
+      left[c] = padding && best[c] == W(0) ? W(0) : d_y[c];  // the padding's share is lost
     }
     for_window(at, window, [&](std::int64_t to) {
       for (std::int64_t c = 0; c < at.channels; ++c) {
-        const bool wins = x[to + c] >= best[c] || x[to + c] != x[to + c];
-        d_x[to + c] += wins ? left[c] : T(0);
-        left[c] = wins ? T(0) : left[c];
+        const W value = x[to + c];
+        const bool wins = value >= best[c] || value != value;
+        d_x[to + c] += wins ? left[c] : W(0);
+        left[c] = wins ? W(0) : left[c];
       }
     });
   } else {
-    const T share = at.share<T>(window);
+    const W share = at.share<W>(window);
     for_window(at, window, [&](std::int64_t to) {
       for (std::int64_t c = 0; c < at.channels; ++c) d_x[to + c] += share * d_y[c];
     });
@@ -123,7 +134,7 @@ void backward_window(const Geometry& at, const Window& window, const T* x, const
 
 void pool_forward(const Pool2d& pool, const Tensor& input, const Tensor& output) {
   const Geometry at(pool, input, output);
-  with_float(input.dtype(), "pool_forward", [&]<class T>() {
+  with_activation(input.dtype(), "pool_forward", [&]<class T>() {
     for_images(input.dim(0), [&](std::int64_t n) {
       const T* x = input.data<T>() + n * at.pixels() * at.channels;
       T* y = output.data<T>() + n * at.out_pixels() * at.channels;
@@ -139,16 +150,26 @@ void pool_forward(const Pool2d& pool, const Tensor& input, const Tensor& output)
 void pool_backward(const Pool2d& pool, const Tensor& input, const Tensor& d_output,
                    const Tensor& d_input) {
   const Geometry at(pool, input, d_output);
-  with_float(input.dtype(), "pool_backward", [&]<class T>() {
+  with_activation(input.dtype(), "pool_backward", [&]<class T>() {
     for_images(input.dim(0), [&](std::int64_t n) {
       const T* x = input.data<T>() + n * at.pixels() * at.channels;
       const T* d_y = d_output.data<T>() + n * at.out_pixels() * at.channels;
-      T* d_x = d_input.data<T>() + n * at.pixels() * at.channels;
-      std::fill(d_x, d_x + at.pixels() * at.channels, T(0));
+      const std::int64_t size = at.pixels() * at.channels;
+      T* out = d_input.data<T>() + n * size;
+      Wide<T>* d_x;
+      if constexpr (std::is_same_v<T, Wide<T>>) {
+        d_x = out;
+      } else {
+        d_x = scratch<Wide<T>>(Slot::gradient, size);
+      }
+      std::fill(d_x, d_x + size, Wide<T>(0));
       for (std::int64_t p = 0; p < at.out_height; ++p) {
         for (std::int64_t q = 0; q < at.out_width; ++q, d_y += at.channels) {
           backward_window(at, at.window(p, q), x, d_y, d_x);
         }
+      }
+      if constexpr (!std::is_same_v<T, Wide<T>>) {
+        for (std::int64_t k = 0; k < size; ++k) out[k] = T(d_x[k]);
       }
     });
   });
@@ -158,24 +179,29 @@ void pad_shortcut_forward(const PadShortcut& shortcut, const Tensor& input, cons
   const std::int64_t width = input.dim(2), channels = input.dim(3);
   const std::int64_t out_height = output.dim(1), out_width = output.dim(2), all = output.dim(3);
   const std::int64_t s = shortcut.stride, box = shortcut.average ? s : 1;
-  with_float(input.dtype(), "pad_shortcut_forward", [&]<class T>() {
-    const T share = T(1) / static_cast<T>(box * box);
+  with_activation(input.dtype(), "pad_shortcut_forward", [&]<class T>() {
+    using W = Wide<T>;
+    const W share = W(1) / static_cast<W>(box * box);
     for_images(input.dim(0), [&](std::int64_t n) {
+      W* sum = scratch<W>(Slot::vector, channels);
       const T* x = input.data<T>() + n * input.dim(1) * width * channels;
       T* y = output.data<T>() + n * out_height * out_width * all;
       for (std::int64_t p = 0; p < out_height; ++p) {
         for (std::int64_t q = 0; q < out_width; ++q, y += all) {
-          std::fill(y, y + all, T(0));
+          std::fill(y, y + all, T());
           T* to = y + shortcut.front;
+          if (box == 1) {
+            std::copy_n(x + (p * s * width + q * s) * channels, channels, to);
+            continue;
+          }
+          std::fill(sum, sum + channels, W(0));
           for (std::int64_t i = 0; i < box; ++i) {
             const T* row = x + ((p * s + i) * width + q * s) * channels;
             for (std::int64_t j = 0; j < box; ++j, row += channels) {
-              for (std::int64_t c = 0; c < channels; ++c) to[c] += row[c];
+              for (std::int64_t c = 0; c < channels; ++c) sum[c] += row[c];
             }
           }
-          if (box > 1) {
-            for (std::int64_t c = 0; c < channels; ++c) to[c] *= share;
-          }
+          for (std::int64_t c = 0; c < channels; ++c) to[c] = T(sum[c] * share);
         }
       }
     });
@@ -186,8 +212,9 @@ void pad_shortcut_backward(const PadShortcut& shortcut, const Tensor& d_output,
                            const Tensor& d_input) {
   const std::int64_t height = d_input.dim(1), width = d_input.dim(2), channels = d_input.dim(3);
   const std::int64_t out_width = d_output.dim(2), all = d_output.dim(3), s = shortcut.stride;
-  with_float(d_output.dtype(), "pad_shortcut_backward", [&]<class T>() {
-    const T share = shortcut.average ? T(1) / static_cast<T>(s * s) : T(1);
+  with_activation(d_output.dtype(), "pad_shortcut_backward", [&]<class T>() {
+    using W = Wide<T>;
+    const W share = shortcut.average ? W(1) / static_cast<W>(s * s) : W(1);
     for_images(d_input.dim(0), [&](std::int64_t n) {
       const T* d_y = d_output.data<T>() + n * d_output.dim(1) * out_width * all + shortcut.front;
       T* to = d_input.data<T>() + n * height * width * channels;
@@ -195,9 +222,9 @@ void pad_shortcut_backward(const PadShortcut& shortcut, const Tensor& d_output,
         for (std::int64_t x = 0; x < width; ++x, to += channels) {
           if (shortcut.average || (y % s == 0 && x % s == 0)) {
             const T* from = d_y + (y / s * out_width + x / s) * all;
-            for (std::int64_t c = 0; c < channels; ++c) to[c] = share * from[c];
+            for (std::int64_t c = 0; c < channels; ++c) to[c] = T(share * from[c]);
           } else {
-            std::fill(to, to + channels, T(0));
+            std::fill(to, to + channels, T());
           }
         }
       }
@@ -208,7 +235,7 @@ void pad_shortcut_backward(const PadShortcut& shortcut, const Tensor& d_output,
 void global_average_pool_forward(const Operand& input, const Tensor& output) {
   const std::int64_t pixels = input.x1.dim(1) * input.x1.dim(2), channels = input.x1.dim(3);
   const std::int64_t tile = tile_rows(channels);
-  with_float(output.dtype(), "global_average_pool_forward", [&]<class T>() {
+  with_activation(input.x1.dtype(), "global_average_pool_forward", [&]<class T>() {
     const OperandRows<T> in(input);
     const bool plain = input.plain() && !input.stored;
     for_images(output.dim(0), [&](std::int64_t n) {
@@ -222,14 +249,14 @@ void global_average_pool_forward(const Operand& input, const Tensor& output) {
         if (!plain) {
           T* y =
               input.stored ? input.stored.data<T>() + at : scratch<T>(Slot::input, tile * channels);
-          operand_rows<T>(in.at(at), rows, channels, y, nullptr);
+          operand_rows<T, T>(in.at(at), rows, channels, y, nullptr);
           value = y;
         }
         reduce_rows(value, reduction, rows, channels);
       }
-      T* mean = output.data<T>() + n * channels;
+      Wide<T>* mean = output.data<Wide<T>>() + n * channels;
       for (std::int64_t c = 0; c < channels; ++c) {
-        mean[c] = static_cast<T>(reduction.sums[c] / static_cast<double>(pixels));
+        mean[c] = static_cast<Wide<T>>(reduction.sums[c] / static_cast<double>(pixels));
       }
     });
   });
@@ -239,21 +266,26 @@ void global_average_pool_backward(const Tensor& d_output, const Operand& input,
                                   const Tensor& d_input, const Reductions& reductions) {
   const std::int64_t pixels = input.x1.dim(1) * input.x1.dim(2), channels = input.x1.dim(3);
   const std::int64_t tile = tile_rows(channels);
-  with_float(d_output.dtype(), "global_average_pool_backward", [&]<class T>() {
+  with_activation(input.x1.dtype(), "global_average_pool_backward", [&]<class T>() {
     const OperandRows<T> in(input);
     const T* value = input.stored ? input.stored.data<T>() : nullptr;
-    const T share = T(1) / static_cast<T>(pixels);
+    using W = Wide<T>;
+    const W share = W(1) / static_cast<W>(pixels);
     const LaneSums<T> sums(reductions, channels);
     parallel_for(lanes(), [&](int lane) {
       const Range images = lane_range(d_output.dim(0), lanes(), lane);
       for (std::int64_t n = images.begin; n < images.end; ++n) {
-        const T* g = d_output.data<T>() + n * channels;
+        const W* g = d_output.data<W>() + n * channels;
+        W* spread = scratch<W>(Slot::gradient, tile * channels);
+        for (std::int64_t i = 0; i < std::min(tile, pixels); ++i) {
+          std::copy(g, g + channels, spread + i * channels);
+        }
         for (std::int64_t begin = 0; begin < pixels; begin += tile) {
           const std::int64_t rows = std::min(tile, pixels - begin);
           const std::int64_t row = n * pixels + begin, at = row * channels;
           T* d = d_input.data<T>() + at;
-          for (std::int64_t i = 0; i < rows; ++i) std::copy(g, g + channels, d + i * channels);
-          mask_rows<T>(in.at(at), value ? value + at : nullptr, nullptr, share, rows, channels, d);
+          mask_rows<T, T>(in.at(at), value ? value + at : nullptr, nullptr, share, rows, channels,
+                          spread, d);
           sums.add(lane, d, row, rows);
         }
       }

@@ -25,7 +25,7 @@ template <class F>
 double total(const Tensor& x, F&& f) {
   const std::int64_t chunks = (x.size() + chunk - 1) / chunk;
   double* partial = scratch<double>(Slot::partial, chunks);
-  with_float(x.dtype(), "sum", [&]<class T>() {
+  with_activation(x.dtype(), "sum", [&]<class T>() {
     const T* data = x.data<T>();
     for_chunks(x.size(), [&](int at, std::int64_t begin, std::int64_t end) {
       constexpr int width = 16;
@@ -48,12 +48,12 @@ double total(const Tensor& x, F&& f) {
 }  // namespace
 
 bool all_finite(const Tensor& x) {
-  return with_float(x.dtype(), "all_finite", [&]<class T>() {
+  return with_activation(x.dtype(), "all_finite", [&]<class T>() {
     const T* data = x.data<T>();
     std::atomic<bool> finite{true};
     for_chunks(x.size(), [&](int, std::int64_t begin, std::int64_t end) {
-      Flag<T> bad = 0;
-      for (std::int64_t i = begin; i < end; ++i) bad |= not_finite(data[i]);
+      Flag<Wide<T>> bad = 0;
+      for (std::int64_t i = begin; i < end; ++i) bad |= not_finite<Wide<T>>(data[i]);
       if (bad) finite = false;
     });
     return finite.load();
