@@ -61,6 +61,8 @@ refused 2 '--force' resnet-eval model.h5 -o one.h5
 resnet-eval model.h5 --limit-test 8 -o one.h5 --force >a
 resnet-eval model.h5 --limit-test 64 --precision fp64 --batch 16 --json | grep -q '"count":64' ||
   fail "fp64"
+resnet-eval model.h5 --limit-test 64 --precision bf16 --json | grep -q '"count":64' ||
+  fail "bf16"
 resnet-eval model.h5 --dry-run -o dry.h5 | grep -q '2000 images' || fail "--dry-run"
 [ ! -e dry.h5 ] || fail "--dry-run wrote a file"
 
@@ -84,6 +86,5 @@ refused 3 'nowhere' resnet-eval model.h5 --data cifar10:nowhere
 refused 2 'KIND:WHERE' resnet-eval model.h5 --data nosuchkind:x
 refused 2 'limit-test' resnet-eval model.h5 --limit-test 0
 refused 2 'stdout' resnet-eval model.h5 -o - --json
-refused 4 'bf16' resnet-eval model.h5 --precision bf16
 refused 1 'No space left' sh -c 'resnet-eval model.h5 --limit-test 8 -o - >/dev/full'
 refused 1 'No space left' sh -c 'resnet-eval model.h5 --limit-test 8 >/dev/full'

@@ -115,7 +115,7 @@ refused 2 'no directory' small -o x.h5 --checkpoint nowhere/c
 refused 2 'no directory' small -o x.h5 --log nowhere/l
 mkdir folder
 refused 2 'directory' small -o folder
-refused 4 'bf16' small -o x.h5 --precision bf16
+refused 2 'fp8' small -o x.h5 --precision fp8
 refused 4 'cuda' small -o x.h5 --device cuda:99
 refused 5 'diverged in step.*--lr' small -o x.h5 -q --schedule constant --lr 1e38
 refused 2 'kind:where\|KIND:WHERE' small --data nothing -o x.h5

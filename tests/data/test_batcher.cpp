@@ -285,7 +285,7 @@ TEST_CASE("options that make no sense are refused") {
   refused([](BatcherOptions& o) { o.augment.pad = -1; });
   refused([](BatcherOptions& o) { o.augment.pad = 6; });
   refused([](BatcherOptions& o) { o.normalization.mean.pop_back(); });
-  refused([](BatcherOptions& o) { o.dtype = Dtype::bf16; });
+  refused([](BatcherOptions& o) { o.dtype = Dtype::i32; });
   refused([](BatcherOptions& o) {
     o.normalization.mean_image = Tensor::zeros({1, 1, 3}, Dtype::f32, Tag::input);
   });

@@ -157,4 +157,30 @@ TEST_CASE("types have sizes and names") {
   CHECK(width(Dtype::f32) == 4);
   CHECK(width(Dtype::f64) == 8);
   CHECK(kind_of([&] { width(Dtype::bf16); }) == ErrorKind::shape);
+  CHECK(rn::wide(Dtype::bf16) == Dtype::f32);
+  CHECK(rn::wide(Dtype::f64) == Dtype::f64);
+}
+
+TEST_CASE("bfloat16 rounds to nearest even, and keeps what is not finite") {
+  using rn::bfloat16;
+  const auto rounded = [](float x) { return static_cast<float>(bfloat16(x)); };
+  CHECK(rounded(1.0F) == 1.0F);
+  CHECK(rounded(-0.0F) == 0.0F);
+  CHECK(rounded(1.0F + 0x1p-8F) == 1.0F);                       // a tie, down to even
+  CHECK(rounded(1.0F + 3 * 0x1p-8F) == 1.0F + 2 * 0x1p-7F);     // a tie, up to even
+  CHECK(rounded(1.0F + 0x1p-8F + 0x1p-20F) == 1.0F + 0x1p-7F);  // just above a tie
+  CHECK(rounded(-3.14159F) == -3.140625F);
+  CHECK(std::isinf(rounded(3.4e38F)));
+  CHECK(std::isinf(rounded(-INFINITY)));
+  CHECK(std::isnan(rounded(NAN)));
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {  // every value is its own rounding
+    bfloat16 x;
+    x.bits = static_cast<std::uint16_t>(bits);
+    const float value = x;
+    if (std::isnan(value)) continue;
+    REQUIRE(bfloat16(value).bits == x.bits);
+  }
+  const Tensor wide = counting({3}).cast(Dtype::bf16, rn::Tag::input);
+  CHECK(wide.dtype() == Dtype::bf16);
+  CHECK(wide.cast(Dtype::f64, rn::Tag::input).data<double>()[2] == 2);
 }

@@ -142,6 +142,7 @@ TEST_CASE("an evaluation in other batches and in f64 is the same but for roundin
   }
   // Other random numbers would give another loss: f64 parameters are the same, less rounded.
   CHECK(evaluate(exact, source, 50).loss() == Approx(all.loss()).epsilon(1e-4));
+  CHECK(evaluate(network(Dtype::bf16), source, 50).loss() == Approx(all.loss()).epsilon(1e-2));
 }
 
 TEST_CASE("a subset is evaluated in the order given") {

@@ -28,7 +28,7 @@ models::Network small_network(Dtype dtype = Dtype::f32) {
   network.initialize(7);
   double x = 0.1;
   for (const auto& state : network.store().states()) {
-    with_float(dtype, "test", [&]<class T>() {
+    with_float(wide(dtype), "test", [&]<class T>() {
       for (T& v : state->value.span<T>()) v = static_cast<T>(x += 0.01);
     });
   }
@@ -54,6 +54,7 @@ ModelFile small_file(const models::Network& network) {
   state.step = 103;
   state.seed = 0xfedcba9876543210ULL;
   state.batch = 128;
+  state.precision = network.dtype();
   state.complete = true;
   state.source_images = 50000;
   state.val_images = 5000;
@@ -178,14 +179,14 @@ std::vector<std::int64_t> column(std::int64_t value) { return std::vector<std::i
 }  // namespace
 
 TEST_CASE("a model file gives back every bit") {
-  for (const Dtype dtype : {Dtype::f32, Dtype::f64}) {
+  for (const Dtype dtype : {Dtype::f32, Dtype::f64, Dtype::bf16}) {
     const models::Network network = small_network(dtype);
     const ModelFile file = small_file(network);
-    const train::LoadedModel loaded = load(train::save_model(network, file));
+    const train::LoadedModel loaded = load(train::save_model(network, file), dtype);
 
     CHECK(loaded.network.spec() == network.spec());
     CHECK(loaded.file.spec == network.spec());
-    CHECK(loaded.file.dtype == dtype);
+    CHECK(loaded.file.dtype == wide(dtype));
     CHECK(loaded.network.dtype() == dtype);
     const nn::Store &was = network.store(), &is = loaded.network.store();
     REQUIRE(is.parameters().size() == was.parameters().size());
@@ -217,6 +218,7 @@ TEST_CASE("a model file gives back every bit") {
     CHECK(a.step == b.step);
     CHECK(a.seed == b.seed);
     CHECK(a.batch == b.batch);
+    CHECK(a.precision == b.precision);
     CHECK(a.complete == b.complete);
     CHECK(a.source_images == b.source_images);
     CHECK(a.val_images == b.val_images);
@@ -437,6 +439,10 @@ TEST_CASE("parts that do not fit each other") {
   says(with("training@seed", {}), "seed");
   says(with("training@lanes", [](io::H5& f) { f.set("training", "lanes", std::int64_t{1} << 40); }),
        "training/lanes");
+  says(with("training@precision", [](io::H5& f) { f.set("training", "precision", "fp8"); }),
+       "training/precision is 'fp8'");
+  says(with("training@precision", [](io::H5& f) { f.set("training", "precision", "fp64"); }),
+       "beside parameters of float32");
   says(with("curves/train_loss",
             [](io::H5& f) { f.write_column("curves/train_loss", same_column(1)); }),
        "curves/train_loss has 4 rows");

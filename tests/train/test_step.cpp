@@ -29,8 +29,8 @@ struct Fixture {
     batch.images = Tensor({6, 8, 8, 3}, dtype, Tag::input);
     batch.labels = Tensor({6}, Dtype::i32, Tag::input);
     Rng rng(5, RngPurpose::test);
-    with_float(dtype, "test", [&]<class T>() {
-      for (T& x : batch.images.span<T>()) x = static_cast<T>(rng.normal());
+    with_activation(dtype, "test", [&]<class T>() {
+      for (T& x : batch.images.span<T>()) x = T(rng.normal());
     });
     for (std::int32_t& label : batch.labels.span<std::int32_t>()) {
       label = static_cast<std::int32_t>(rng.below(4));
@@ -68,7 +68,7 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE("steps change everything, and the loss falls", "[train]") {
-  for (const Dtype dtype : {Dtype::f32, Dtype::f64}) {
+  for (const Dtype dtype : {Dtype::f32, Dtype::f64, Dtype::bf16}) {
     Fixture f(dtype);
     const auto before = f.content();
     const StepResult first = f.stepper->run(f.batch, 0.05);

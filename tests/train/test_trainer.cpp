@@ -81,6 +81,7 @@ TEST_CASE("stopped after every step: the same bytes", "[train]") {
   TrainOptions whole = tiny(folder);
   whole.length = {7, Length::Unit::steps};  // ends within an epoch
   whole.save_optimizer = true;
+  whole.dtype = GENERATE(Dtype::f32, Dtype::bf16);
   train::train(whole);
   TrainOptions part = whole;
   part.output = folder / "part.h5";
@@ -117,20 +118,22 @@ TEST_CASE("what a finished training leaves", "[train]") {
   TrainOptions o = tiny(folder);
   SECTION("with validation and test") {}
   SECTION("double precision") { o.dtype = Dtype::f64; }
+  SECTION("bf16") { o.dtype = Dtype::bf16; }
   SECTION("pre-activation, mean image, decay on weights") {
     o.arch = "preresnet8-cifar";
     o.normalize = data::NormalizationKind::mean_image;
     o.sgd.decay = Decay::weights;
   }
   train::train(o);
-  const LoadedModel model = load_model(o.output);
+  const LoadedModel model = load_model(o.output, o.dtype);
   const ModelFile& file = model.file;
   REQUIRE(file.training);
+  CHECK(file.training->precision == o.dtype);
   CHECK(file.training->complete);
   CHECK(file.training->epoch == 2);
   CHECK(file.training->step == 10);
   CHECK(file.training->slots.empty());
-  CHECK(file.dtype == o.dtype);
+  CHECK(file.dtype == wide(o.dtype));
   CHECK(file.curves.epoch == std::vector<double>{1, 2});
   CHECK(file.curves.val_error.size() == 2);
   REQUIRE(file.curves.test_error.size() == 2);  // at the end only: there is a validation split
