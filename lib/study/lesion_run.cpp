@@ -137,7 +137,7 @@ bool take_up(Job& job, const std::string& path, bool finished) {
 io::Bytes bytes_of(const Job& job, bool volatile_fields) {
   io::H5 file = to_h5(job.result);
   io::Provenance provenance = job.run.provenance;
-  train::add_backend(provenance);
+  train::add_backend(provenance, job.run.dtype);
   provenance.seed = job.run.options.seed;
   provenance.inputs = {{job.run.model, job.result.model_digest},
                        {job.result.data, job.result.data_digest}};

@@ -63,7 +63,7 @@ EvaluateOutcome run_evaluation(const EvaluateRun& run) {
   if (!run.output.empty()) {
     io::H5 result = to_result(done);
     io::Provenance provenance = run.provenance;
-    add_backend(provenance);
+    add_backend(provenance, run.dtype);
     if (file.training) provenance.seed = file.training->seed;
     provenance.inputs = {{h5.name(), digest}, {uri, samples.source->info().digest}};
     io::write(result, provenance, run.volatile_provenance);

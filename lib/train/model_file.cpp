@@ -141,9 +141,12 @@ io::Bytes save_model(const models::Network& network, const ModelFile& model,
   return file.image();
 }
 
-void add_backend(io::Provenance& provenance) {
+void add_backend(io::Provenance& provenance, Dtype activations) {
   provenance.instruction_set = ops::instruction_set();
   for (auto& library : ops::libraries()) provenance.libraries.push_back(std::move(library));
+  if (activations == Dtype::bf16) {
+    provenance.libraries.emplace_back("bf16 arithmetic", ops::to_string(ops::bf16_arithmetic()));
+  }
 }
 
 const char* precision_name(Dtype dtype) {

@@ -98,8 +98,9 @@ ModelFile read_model_file(const io::H5& file);
 void write_spec(io::H5& file, const models::NetworkSpec& spec);
 models::NetworkSpec read_spec(const io::H5& file);  // errors: input; checked with models::check
 
-// Adds what the ops compute with: instruction set, libraries and their versions.
-void add_backend(io::Provenance& provenance);
+// Adds what the ops compute with: instruction set, libraries and their versions; with bf16
+// activations how these are multiplied.
+void add_backend(io::Provenance& provenance, Dtype activations = Dtype::f32);
 
 // --precision: fp32, bf16, fp64. Errors: usage (unknown word), device (bf16 on a processor
 // without).

@@ -105,7 +105,7 @@ void describe_run(Session& s) {
   s.file.data_digest = info.digest;
   s.file.lanes = lanes();
   s.file.provenance = o.provenance;
-  add_backend(s.file.provenance);
+  add_backend(s.file.provenance, o.dtype);
   s.file.provenance.seed = o.seed;
   s.file.provenance.inputs = {{o.data + " train", info.digest}};
   if (s.test) s.file.provenance.inputs.push_back({o.data + " test", s.test->info().digest});

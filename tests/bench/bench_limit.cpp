@@ -1,7 +1,8 @@
 // What the convolutions of a network alone would allow: each layer's passes are timed by
 // themselves, with the best of several oneDNN primitives (tiles of 1 to 8 images, channels-last or
-// the layout the primitive likes best), every thread working through its own part of the batch.
-//   bench-limit [ARCH [BATCH [ROUNDS [THREADS]]]]
+// the layout the primitive likes best; for bf16 those of bf16 and of f32), every thread working
+// through its own part of the batch.
+//   bench-limit [ARCH [BATCH [ROUNDS [THREADS [fp32|bf16]]]]]
 // prints one JSON object: the images per second that the sum of the best times would give.
 #include <omp.h>
 
@@ -14,6 +15,8 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "models/catalog.h"
+#include "ops/backend.h"
+#include "train/model_file.h"
 
 using namespace rn;
 using dnnl::memory;
@@ -78,14 +81,15 @@ dnnl::engine& engine() {
 // One primitive on `tile` images, with memory for the whole batch, run by every thread on its part.
 class Variant {
  public:
-  Variant(What what, const Layer& l, std::int64_t batch, int tile, bool blocked)
+  Variant(What what, const Layer& l, std::int64_t batch, int tile, bool blocked,
+          memory::data_type type)
       : what_(what), batch_(batch), tile_(tile) {
     using Tag = memory::format_tag;
-    const auto f32 = memory::data_type::f32;
     const Tag image = blocked ? Tag::any : Tag::nhwc;
-    const memory::desc src({tile, l.in, l.h, l.w}, f32, image),
-        dst({tile, l.out, l.p(), l.q()}, f32, image),
-        weights({l.out, l.in, l.kernel, l.kernel}, f32, Tag::any);
+    const memory::desc src({tile, l.in, l.h, l.w}, type, image),
+        dst({tile, l.out, l.p(), l.q()}, type, image),
+        weights({l.out, l.in, l.kernel, l.kernel}, type, Tag::any),
+        d_weights({l.out, l.in, l.kernel, l.kernel}, memory::data_type::f32, Tag::any);
     const memory::dims strides{l.stride, l.stride}, before{l.pad, l.pad};
     const memory::dims after{(l.p() - 1) * l.stride + l.kernel - l.h - l.pad,
                              (l.q() - 1) * l.stride + l.kernel - l.w - l.pad};
@@ -118,11 +122,11 @@ class Variant {
     } else {
       using Weights = dnnl::convolution_backward_weights;
 #if DNNL_VERSION_MAJOR >= 3
-      const Weights::primitive_desc d(engine(), algorithm, src, weights, dst, strides, before,
+      const Weights::primitive_desc d(engine(), algorithm, src, d_weights, dst, strides, before,
                                       after, hint, attr);
 #else
-      const Weights::primitive_desc d({algorithm, src, weights, dst, strides, before, after}, attr,
-                                      engine(), hint);
+      const Weights::primitive_desc d({algorithm, src, d_weights, dst, strides, before, after},
+                                      attr, engine(), hint);
 #endif
       take(d.src_desc(), d.diff_weights_desc(), d.diff_dst_desc(), d.scratchpad_desc());
       primitive_ = Weights(d);
@@ -156,12 +160,13 @@ class Variant {
   void take(const memory::desc& src, const memory::desc& weights, const memory::desc& dst,
             const memory::desc& scratch) {
     src_ = src, weights_ = weights, dst_ = dst, scratch_ = scratch;
-    src_size_ = static_cast<std::int64_t>(src.get_size() / sizeof(float));
-    dst_size_ = static_cast<std::int64_t>(dst.get_size() / sizeof(float));
-    src_space_.assign(static_cast<std::size_t>(src_size_ * (batch_ / tile_)), 0.5F);
-    dst_space_.assign(static_cast<std::size_t>(dst_size_ * (batch_ / tile_)), 0.25F);
+    // Words of one half whatever the type; what is computed with does not change the time.
+    src_size_ = static_cast<std::int64_t>(src.get_size() / 2);
+    dst_size_ = static_cast<std::int64_t>(dst.get_size() / 2);
+    src_space_.assign(static_cast<std::size_t>(src_size_ * (batch_ / tile_)), 0x3f00);
+    dst_space_.assign(static_cast<std::size_t>(dst_size_ * (batch_ / tile_)), 0x3f00);
     weight_space_.assign(static_cast<std::size_t>(threads()),
-                         std::vector<float>(weights.get_size() / sizeof(float) + 16, 0.125F));
+                         std::vector<std::uint16_t>(weights.get_size() / 2 + 32, 0x3f00));
     scratch_space_.assign(static_cast<std::size_t>(threads()),
                           std::vector<char>(scratch.get_size() + 64));
   }
@@ -171,8 +176,8 @@ class Variant {
   int tile_;
   memory::desc src_, weights_, dst_, scratch_;
   std::int64_t src_size_ = 0, dst_size_ = 0;
-  std::vector<float> src_space_, dst_space_;
-  std::vector<std::vector<float>> weight_space_;
+  std::vector<std::uint16_t> src_space_, dst_space_;
+  std::vector<std::vector<std::uint16_t>> weight_space_;
   std::vector<std::vector<char>> scratch_space_;
   dnnl::primitive primitive_;
 };
@@ -183,20 +188,26 @@ double median(std::vector<double> values) {
 }
 
 // Seconds of the best variant for the batch, by the median over the rounds.
-double best(What what, const Layer& layer, std::int64_t batch, int rounds) {
+double best(What what, const Layer& layer, std::int64_t batch, int rounds, Dtype dtype) {
   double least = 1e30;
   std::string winner;
+  const auto attempt = [&](memory::data_type type, bool blocked, int tile) {
+    Variant variant(what, layer, batch, tile, blocked, type);
+    variant.run();
+    std::vector<double> times;
+    for (int k = 0; k < rounds; ++k) times.push_back(variant.run());
+    const double seconds = median(times);
+    if (seconds >= least) return;
+    least = seconds;
+    winner = fmt::format("{} {} x{}", type == memory::data_type::f32 ? "f32" : "bf16",
+                         blocked ? "blocked" : "nhwc", tile);
+  };
   for (const bool blocked : {false, true}) {
     for (const int tile : {1, 2, 4, 8}) {
       if (batch % tile != 0) continue;
-      Variant variant(what, layer, batch, tile, blocked);
-      variant.run();
-      std::vector<double> times;
-      for (int k = 0; k < rounds; ++k) times.push_back(variant.run());
-      const double seconds = median(times);
-      if (seconds < least) {
-        least = seconds;
-        winner = fmt::format("{} x{}", blocked ? "blocked" : "nhwc", tile);
+      attempt(memory::data_type::f32, blocked, tile);
+      if (dtype == Dtype::bf16 && ops::has_native_bf16()) {
+        attempt(memory::data_type::bf16, blocked, tile);
       }
     }
   }
@@ -208,21 +219,22 @@ double best(What what, const Layer& layer, std::int64_t batch, int rounds) {
   return least;
 }
 
-void run(const std::string& arch, std::int64_t batch, int rounds) {
+void run(const std::string& arch, std::int64_t batch, int rounds, Dtype dtype) {
   const models::NetworkSpec spec = models::make_arch(arch);
   const Layers layers = layers_of(spec);
-  double forward = best(What::forward, layers.first, batch, rounds);
-  double backward = best(What::weights, layers.first, batch, rounds);
+  double forward = best(What::forward, layers.first, batch, rounds, dtype);
+  double backward = best(What::weights, layers.first, batch, rounds, dtype);
   for (const auto& [layer, count] : layers.rest) {
-    forward += count * best(What::forward, layer, batch, rounds);
-    backward += count * (best(What::data, layer, batch, rounds) +
-                         best(What::weights, layer, batch, rounds));
+    forward += count * best(What::forward, layer, batch, rounds, dtype);
+    backward += count * (best(What::data, layer, batch, rounds, dtype) +
+                         best(What::weights, layer, batch, rounds, dtype));
   }
   const auto n = static_cast<double>(batch);
   fmt::print(
-      "{{\"arch\": \"{}\", \"batch\": {}, \"threads\": {}, \"train_images_per_second\": {:.1f}, "
+      "{{\"arch\": \"{}\", \"precision\": \"{}\", \"batch\": {}, \"threads\": {}, "
+      "\"train_images_per_second\": {:.1f}, "
       "\"eval_images_per_second\": {:.1f}}}\n",
-      arch, batch, threads(), n / (forward + backward), n / forward);
+      arch, train::precision_name(dtype), batch, threads(), n / (forward + backward), n / forward);
 }
 
 }  // namespace
@@ -231,7 +243,7 @@ int main(int argc, char** argv) {
   try {
     set_threads(argc > 4 ? std::atoi(argv[4]) : 0);
     run(argc > 1 ? argv[1] : "resnet20-cifar", argc > 2 ? std::atoi(argv[2]) : 128,
-        argc > 3 ? std::atoi(argv[3]) : 5);
+        argc > 3 ? std::atoi(argv[3]) : 5, train::parse_precision(argc > 5 ? argv[5] : "fp32"));
   } catch (const std::exception& error) {
     fmt::print(stderr, "bench-limit: {}\n", error.what());
     return 1;
