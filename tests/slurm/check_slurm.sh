@@ -91,10 +91,13 @@ cd .. # logs and messages are found from here
 submit() { (cd work && sbatch --parsable "$@" "$source/share/slurm/lesion-array.sbatch"); }
 wait_for() { # wait_for SECONDS: until no job is left
   tries=0
+  moved=
   while [ -n "$(squeue -h)" ]; do
-    # A job that is queued again waits two minutes, here not.
+    # A job that is queued again waits two minutes, here some seconds: in the very second in which it was
+    # killed slurmd still holds its credential to be revoked.
     for job in $(squeue -h -t PD -o '%A %r' | awk '$2 == "BeginTime" { print $1 }'); do
-      scontrol update jobid="$job" starttime=now 2>/dev/null || true
+      case " $moved " in *" $job "*) continue ;; esac
+      scontrol update jobid="$job" starttime=now+5 2>/dev/null && moved="$moved $job"
     done
     tries=$((tries + 1))
     [ $tries -lt $(($1 * 2)) ] || fail "jobs are left after $1 s: $(squeue)"
