@@ -26,6 +26,9 @@ void bind(CLI::App& app, Options& o) {
   app.add_option("--to", o.run.to, "What to write: model, safetensors or keras")
       ->type_name("KIND")
       ->check(CLI::IsMember({"model", "safetensors", "keras"}));
+  app.add_option("--store", o.run.store, "How a model keeps its weights: fp32 or bf16")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
   cli::not_recipe(app.add_flag("--list", o.list, "List the tensors of a weight file, and stop"));
   app.add_option("--entry", o.run.entry, "Which entry of a checkpoint holds the network")
       ->type_name("NAME");

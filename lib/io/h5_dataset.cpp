@@ -11,6 +11,28 @@ Handle space_of(const Shape& shape) {
           H5Sclose};
 }
 
+// HDF5 knows floats of any layout; bfloat16 is not one of its own. h5dump and h5py read it as a
+// float.
+hid_t bfloat16_type() {
+  static const hid_t type = [] {
+    const hid_t made = H5Tcopy(H5T_IEEE_F32LE);
+    H5Tset_fields(made, 15, 7, 8, 0, 7);
+    H5Tset_size(made, 2);
+    H5Tset_ebias(made, 127);
+    return made;
+  }();
+  return type;
+}
+
+// In either byte order.
+bool is_bfloat16(hid_t type) {
+  std::size_t sign = 0, exponent = 0, exponent_bits = 0, mantissa = 0, mantissa_bits = 0;
+  return H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) == 2 &&
+         H5Tget_fields(type, &sign, &exponent, &exponent_bits, &mantissa, &mantissa_bits) >= 0 &&
+         sign == 15 && exponent == 7 && exponent_bits == 8 && mantissa == 0 && mantissa_bits == 7 &&
+         H5Tget_ebias(type) == 127;
+}
+
 // Dtype of a data set's elements, whatever their byte order.
 bool numeric_dtype(hid_t dataset, Dtype& dtype) {
   const Handle type(H5Dget_type(dataset), H5Tclose);
@@ -18,6 +40,10 @@ bool numeric_dtype(hid_t dataset, Dtype& dtype) {
   const H5T_class_t kind = H5Tget_class(type.get());
   if (kind == H5T_FLOAT && (size == 4 || size == 8)) {
     dtype = size == 4 ? Dtype::f32 : Dtype::f64;
+    return true;
+  }
+  if (is_bfloat16(type.get())) {
+    dtype = Dtype::bf16;
     return true;
   }
   if (kind != H5T_INTEGER) return false;
@@ -36,9 +62,9 @@ hid_t file_type(Dtype dtype) {
     case Dtype::u8: return H5T_STD_U8LE;
     case Dtype::i32: return H5T_STD_I32LE;
     case Dtype::i64: return H5T_STD_I64LE;
-    case Dtype::bf16: break;
+    case Dtype::bf16: return bfloat16_type();
   }
-  fail(ErrorKind::shape, "HDF5 files do not hold {}: cast to float32", to_string(dtype));
+  return H5I_INVALID_HID;
 }
 
 hid_t memory_type(Dtype dtype) {
@@ -48,9 +74,9 @@ hid_t memory_type(Dtype dtype) {
     case Dtype::u8: return H5T_NATIVE_UINT8;
     case Dtype::i32: return H5T_NATIVE_INT32;
     case Dtype::i64: return H5T_NATIVE_INT64;
-    case Dtype::bf16: break;
+    case Dtype::bf16: return bfloat16_type();
   }
-  fail(ErrorKind::shape, "HDF5 files do not hold {}: cast to float32", to_string(dtype));
+  return H5I_INVALID_HID;
 }
 
 Handle H5::Impl::open_dataset(const std::string& path) const {

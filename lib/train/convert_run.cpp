@@ -131,6 +131,10 @@ ConvertOutcome report(const ConvertRun& run, const Report& about, const models::
   return outcome;
 }
 
+Dtype stored_type(const ConvertRun& run, Dtype otherwise) {
+  return run.store.empty() ? otherwise : run.store == "bf16" ? Dtype::bf16 : Dtype::f32;
+}
+
 ConvertOutcome import_model(const ConvertRun& run, Input& input) {
   const io::WeightFile file = read_foreign(run, input);
   convert::Recognized found = convert::recognize(file, run.recognize);
@@ -145,6 +149,7 @@ ConvertOutcome import_model(const ConvertRun& run, Input& input) {
     }
   }
   ModelFile model;
+  model.dtype = stored_type(run, Dtype::f32);
   model.normalization = parse_input_scale(scale, found.spec.channels);
   model.class_names = class_names(run, file, found.spec.classes);
   model.provenance = run.provenance;
@@ -209,11 +214,24 @@ io::Bytes export_bytes(const LoadedModel& model, const std::string& to, Report& 
   return io::write_safetensors(weights, metadata);
 }
 
+// The same model, with other weights in the file.
+io::Bytes stored_bytes(const ConvertRun& run, LoadedModel& model, Report& about) {
+  about.family = fmt::format("weights of {}", to_string(model.file.dtype));
+  about.tensors = model.network.store().parameters().size();
+  model.file.dtype = stored_type(run, model.file.dtype);
+  return save_model(model.network, model.file, run.volatile_provenance);
+}
+
 ConvertOutcome export_model(const ConvertRun& run, Input& input, const std::string& to) {
-  const LoadedModel model = load_model(io::H5::open_image(
-      std::move(input.bytes), input.name, io::schema::expectation(io::schema::Format::model)));
+  std::optional<Dtype> dtype;
+  if (!run.store.empty()) dtype = Dtype::f32;
+  LoadedModel model =
+      load_model(io::H5::open_image(std::move(input.bytes), input.name,
+                                    io::schema::expectation(io::schema::Format::model)),
+                 dtype);
   Report about{input.name, "resnet-tools model", {}, to, 0, "as in the model"};
-  const io::Bytes bytes = export_bytes(model, to, about);
+  const io::Bytes bytes =
+      to == "model" ? stored_bytes(run, model, about) : export_bytes(model, to, about);
   ConvertOutcome outcome = report(run, about, model.file.spec, {});
   if (!run.dry_run) io::write_file(run.output, bytes);
   return outcome;
@@ -227,13 +245,17 @@ std::string target(const ConvertRun& run, bool from_model) {
     if (named(".safetensors")) {
       to = "safetensors";
     } else if (named(".h5") || named(".hdf5")) {
-      to = from_model ? "keras" : "model";
+      to = from_model && run.store.empty() ? "keras" : "model";
     } else {
       to = from_model ? "safetensors" : "model";
     }
   }
-  if (from_model && to == "model") {
-    fail(ErrorKind::usage, "{}: is a model already; --to safetensors or --to keras", run.input);
+  if (from_model && to == "model" && run.store.empty()) {
+    fail(ErrorKind::usage,
+         "{}: is a model already; --to safetensors or keras, or --store fp32|bf16", run.input);
+  }
+  if (to != "model" && !run.store.empty()) {
+    fail(ErrorKind::usage, "--store {} is about models, and --to is {}", run.store, to);
   }
   if (!from_model && to != "model") {
     fail(ErrorKind::usage,

@@ -1,5 +1,5 @@
 // Conversion from file to file: the doing of resnet-convert. What is foreign becomes a model file,
-// a model file becomes safetensors or Keras' HDF5.
+// a model file becomes safetensors or Keras' HDF5, or a model file that stores its weights otherwise.
 #pragma once
 
 #include "convert/recognize.h"
@@ -13,6 +13,7 @@ struct ConvertRun {
   std::string entry = {};   // of a checkpoint: which state dict; empty: where checkpoints have it
   std::string output = {};  // path or "-"; may be empty with list or dry_run
   std::string to = {};      // "model", "safetensors", "keras"; empty: by the output's name
+  std::string store = {};   // how a model keeps its weights: "fp32", "bf16"; empty: as they are
   std::string map = {};     // file of renamings
   std::string normalize = {};  // empty: the family's own, with a warning
   std::string classes = {};    // file of class names, one a line

@@ -130,7 +130,10 @@ io::Bytes save_model(const models::Network& network, const ModelFile& model,
   file.write_column(schema::classes, model.class_names);
   file.set(schema::parameters, "layout", weight_layout);
   for (const auto& parameter : network.store().parameters()) {
-    file.write(join(schema::parameters, parameter->name), parameter->value);
+    const bool narrow = model.dtype == Dtype::bf16 && parameter->is_weight();
+    const Tensor& value = parameter->value;
+    file.write(join(schema::parameters, parameter->name),
+               narrow ? value.cast(Dtype::bf16, value.tag()) : value);
   }
   for (const auto& state : network.store().states()) {
     file.write(join(schema::state, state->name), state->value);

@@ -62,7 +62,7 @@ const std::vector<CurveColumn>& curve_columns();
 
 struct ModelFile {
   models::NetworkSpec spec = {};
-  Dtype dtype = Dtype::f32;  // of the stored values: f32 or f64
+  Dtype dtype = Dtype::f32;  // of stored weights: f32, f64, or bf16 (vectors: f32)
   data::Normalization normalization = {};
   std::vector<std::string> class_names = {};  // spec.classes of them
   std::string data_uri = {};     // what it was trained on, such as "synth:shapes"; may be empty

@@ -92,7 +92,7 @@ void read_training(const io::H5& file, ModelFile& model) {
   state.step = counter("step");
   state.seed = static_cast<std::uint64_t>(file.get_int(at, "seed"));
   state.batch = counter("batch");
-  state.precision = read_precision(file, at, model.dtype);
+  state.precision = read_precision(file, at, wide(model.dtype));
   state.complete = counter("complete") != 0;
   state.source_images = counter("source_images");
   state.val_images = counter("val_images");
@@ -119,13 +119,20 @@ Curves read_curves(const io::H5& file) {
   return curves;
 }
 
+// Of the weights: the first data set that is no vector (each network has some).
 Dtype stored_dtype(const io::H5& file) {
   const std::vector<std::string> names = file.list(schema::parameters);
   if (names.empty()) fail(ErrorKind::input, "{}: it holds no parameters", file.name());
-  const std::string path = join(schema::parameters, names.front());
+  std::string path = join(schema::parameters, names.front());
+  for (const std::string& name : names) {
+    const std::string at = join(schema::parameters, name);
+    if (!file.is_dataset(at) || file.shape(at).size() < 2) continue;
+    path = at;
+    break;
+  }
   const Dtype dtype = file.dtype(path);
-  if (dtype != Dtype::f32 && dtype != Dtype::f64) {
-    fail(ErrorKind::input, "{}: {} is {}; expected float32 or float64", file.name(), path,
+  if (dtype != Dtype::f32 && dtype != Dtype::f64 && dtype != Dtype::bf16) {
+    fail(ErrorKind::input, "{}: {} is {}; expected float32, float64 or bfloat16", file.name(), path,
          to_string(dtype));
   }
   return dtype;
@@ -161,8 +168,8 @@ struct Wanted {
   Tensor value;  // where it goes
 };
 
-// Reads exactly the tensors named in `wanted` from `group`; names what is missing, left over or
-// does not fit.
+// Reads exactly the tensors named in `wanted` from `group`, vectors being f32 beside bf16; names
+// what is missing, left over or does not fit.
 void read_tensors(const io::H5& file, const std::string& group, Dtype stored,
                   const std::vector<Wanted>& wanted) {
   const std::vector<std::string> present =
@@ -183,9 +190,10 @@ void read_tensors(const io::H5& file, const std::string& group, Dtype stored,
     const std::string path = join(group, tensor.name);
     const Shape shape = file.shape(path);
     const Dtype dtype = file.dtype(path);
-    if (shape != tensor.value.shape() || dtype != stored) {
+    const Dtype expected = tensor.value.rank() < 2 ? wide(stored) : stored;
+    if (shape != tensor.value.shape() || dtype != expected) {
       fail(ErrorKind::input, "{}: {} is {} {}; expected {} {}", file.name(), path, to_string(dtype),
-           to_string(shape), to_string(stored), to_string(tensor.value.shape()));
+           to_string(shape), to_string(expected), to_string(tensor.value.shape()));
     }
     const Tensor read = file.read(path, tensor.value.tag());
     tensor.value.copy_from(
@@ -205,7 +213,7 @@ void read_slots(const io::H5& file, Dtype stored, const models::Network& network
       wanted.push_back({parameter->name, tensor});
       tensors.emplace(parameter->name, std::move(tensor));
     }
-    read_tensors(file, join(schema::optimizer, slot), stored, wanted);
+    read_tensors(file, join(schema::optimizer, slot), wide(stored), wanted);
   }
 }
 
@@ -231,7 +239,7 @@ ModelFile read_model_file(const io::H5& file) {
 LoadedModel load_model(const io::H5& file, std::optional<Dtype> dtype) {
   ModelFile model = read_model_file(file);
   check_size(file, model.spec);
-  models::Network network(model.spec, dtype.value_or(model.dtype));
+  models::Network network(model.spec, dtype.value_or(wide(model.dtype)));
   std::vector<Wanted> parameters, states;
   for (const auto& p : network.store().parameters()) parameters.push_back({p->name, p->value});
   for (const auto& s : network.store().states()) states.push_back({s->name, s->value});

@@ -93,6 +93,22 @@ resnet-info named.h5 | grep -q kind7 || fail "--classes"
 resnet-train --init q.h5 --epochs 1 --limit-train 64 --limit-test 64 --batch 32 -q -o fine.h5 >summary ||
   fail "does not go on"
 
+# A model in half the space: another rounding, not another network; back again nothing more is lost.
+resnet-convert model.h5 --store bf16 -o half.h5 -q
+[ "$(stat -c %s half.h5)" -lt $(($(stat -c %s model.h5) * 6 / 10)) ] || fail "--store bf16 is not smaller"
+resnet-info half.h5 | grep -q bfloat16 || fail "resnet-info does not tell of bfloat16"
+resnet-eval half.h5 --limit-test 100 --precision bf16 >/dev/null || fail "half.h5 does not evaluate"
+resnet-convert half.h5 --store fp32 -o whole.h5 -q
+resnet-convert whole.h5 --store bf16 -o again.h5 -q --no-provenance
+resnet-convert half.h5 --store bf16 -o once.h5 -q --no-provenance
+cmp once.h5 again.h5 || fail "bf16 -> fp32 -> bf16 changed something"
+if command -v h5dump >/dev/null; then
+  h5dump -H -d /parameters/stem.conv.weight half.h5 | grep -q '16-bit little-endian floating-point' ||
+    fail "h5dump does not know the weights"
+fi
+refused 2 'is about models' resnet-convert model.h5 --store bf16 --to keras -o x.h5
+refused 2 'fp8' resnet-convert model.h5 --store fp8 -o x.h5
+
 # Refusals.
 refused 2 'is a model already' resnet-convert model.h5 -o x.h5 --to model
 refused 2 'two steps' resnet-convert w.safetensors -o x.h5 --to keras
