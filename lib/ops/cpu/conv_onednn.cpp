@@ -97,10 +97,9 @@ class OnednnKernel final : public ConvKernel<T> {
   }
 
   void run_weights(int images, const T* x, const T* g, W* packed) const override {
-    const Primitive& primitive = at(images);
-    execute(primitive, {{DNNL_ARG_SRC, memory(primitive.src, engine(), const_cast<T*>(x))},
-                        {DNNL_ARG_DIFF_WEIGHTS, memory(primitive.weights, engine(), packed)},
-                        {DNNL_ARG_DIFF_DST, memory(primitive.dst, engine(), const_cast<T*>(g))}});
+    execute(at(images), {{DNNL_ARG_SRC, const_cast<T*>(x)},
+                         {DNNL_ARG_DIFF_WEIGHTS, packed},
+                         {DNNL_ARG_DIFF_DST, const_cast<T*>(g)}});
   }
 
  private:
@@ -110,28 +109,45 @@ class OnednnKernel final : public ConvKernel<T> {
   }
 
   void run_to(int images, const T* from, const T* packed, void* to, const W* bias) const {
-    const Primitive& primitive = at(images);
     const bool forward = pass_ == ConvPass::forward;
     void* input = const_cast<T*>(from);
-    std::unordered_map<int, memory> args{
-        {forward ? DNNL_ARG_SRC : DNNL_ARG_DIFF_SRC,
-         memory(primitive.src, engine(), forward ? input : to)},
-        {DNNL_ARG_WEIGHTS, memory(primitive.weights, engine(), const_cast<T*>(packed))},
-        {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST,
-         memory(primitive.dst, engine(), forward ? to : input)}};
-    if (epilogue_.bias) {
-      args.emplace(DNNL_ARG_BIAS, memory(bias_desc(), engine(), const_cast<W*>(bias)));
-    }
-    execute(primitive, std::move(args));
+    execute(at(images), {{forward ? DNNL_ARG_SRC : DNNL_ARG_DIFF_SRC, forward ? input : to},
+                         {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST, forward ? to : input},
+                         {DNNL_ARG_WEIGHTS, const_cast<T*>(packed)},
+                         {DNNL_ARG_BIAS, const_cast<W*>(bias)}});
   }
 
-  void execute(const Primitive& primitive, std::unordered_map<int, memory> args) const {
+  // Null stands for an argument that the primitive has not. The objects that oneDNN wants around
+  // pointers are made once for each thread and primitive: making them costs as much as all else
+  // that is not the convolution.
+  void execute(const Primitive& primitive,
+               std::initializer_list<std::pair<int, void*>> pointers) const {
+    thread_local std::unordered_map<const Primitive*, std::unordered_map<int, memory>> bound;
+    std::unordered_map<int, memory>& args = bound[&primitive];
+    const auto bind = [&](int name, void* pointer) {
+      const auto found = args.find(name);
+      if (found != args.end()) return found->second.set_data_handle(pointer);
+      args.emplace(name, memory(desc_of(primitive, name), engine(), pointer));
+    };
+    for (const auto& [name, pointer] : pointers) {
+      if (pointer) bind(name, pointer);
+    }
+    bind(DNNL_ARG_SCRATCHPAD, scratch_bytes(Slot::onednn, primitive.scratchpad.get_size()));
     dnnl::stream& queue = stream();
-    args.emplace(DNNL_ARG_SCRATCHPAD,
-                 memory(primitive.scratchpad, engine(),
-                        scratch_bytes(Slot::onednn, primitive.scratchpad.get_size())));
     primitive.run.execute(queue, args);
     queue.wait();
+  }
+
+  memory::desc desc_of(const Primitive& primitive, int argument) const {
+    switch (argument) {
+      case DNNL_ARG_SRC:
+      case DNNL_ARG_DIFF_SRC: return primitive.src;
+      case DNNL_ARG_DST:
+      case DNNL_ARG_DIFF_DST: return primitive.dst;
+      case DNNL_ARG_BIAS: return bias_desc();
+      case DNNL_ARG_SCRATCHPAD: return primitive.scratchpad;
+      default: return primitive.weights;
+    }
   }
 
   memory::desc bias_desc() const {
