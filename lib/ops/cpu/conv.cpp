@@ -179,9 +179,11 @@ void forward(const Conv2d& conv, const ConvForward& args) {
   const bool fused = std::is_same_v<T, float> && args.grid == 0;
   Epilogue epilogue;
   if (fused) {
-    epilogue = {!finish.shift.empty(), args.residual.defined()};
-    rest = {};
-    rest.relu = args.act == Activation::relu;
+    // The residual joins the pass of the activation where there is one.
+    const bool active = args.act == Activation::relu;
+    epilogue = {!finish.shift.empty(), args.residual.defined() && !active};
+    rest.scale = rest.shift = nullptr;
+    if (!active) rest = {};
   }
   epilogue.wide = !std::is_same_v<A, W> && !rest.nothing();
   const ConvKernel<A>& kernel = conv_kernel<A>(ConvPass::forward, g, tile, epilogue);
