@@ -4,6 +4,21 @@
 
 namespace rn::study {
 
+void require_paths(const models::NetworkSpec& spec) {
+  for (const nn::BlockSpec& block : spec.blocks) {
+    if (block.kind == nn::BlockKind::plain) {
+      fail(ErrorKind::input,
+           "the network '{}' has layers without shortcuts ('{}'): there are no paths of different "
+           "lengths",
+           spec.arch, block.name);
+    }
+  }
+  if (spec.blocks.empty()) {
+    fail(ErrorKind::input, "the network '{}' has no residual blocks: there are no paths",
+         spec.arch);
+  }
+}
+
 GradientPass::GradientPass(const models::Network& network, const nn::Pass& pass,
                            models::Saved& saved, const Tensor& images, const Tensor& labels)
     : network_(network), pass_(pass), saved_(saved), images_(images.dim(0)) {

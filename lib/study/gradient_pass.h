@@ -7,6 +7,9 @@
 
 namespace rn::study {
 
+// Errors (input): a network without residual blocks, or with layers that have no shortcut.
+void require_paths(const models::NetworkSpec& spec);
+
 class GradientPass {
  public:
   // Forward through the whole network; keeps what backward needs. Labels: i32 [N]. Everything must

@@ -37,18 +37,7 @@ void LengthTable::assign(std::int64_t rows_, std::int64_t lengths_) {
 Spectrum::Spectrum(const models::Network& network, const SpectrumOptions& options)
     : network_(network), options_(options), blocks_(network.block_count()) {
   const models::NetworkSpec& spec = network.spec();
-  for (const nn::BlockSpec& block : spec.blocks) {
-    if (block.kind == nn::BlockKind::plain) {
-      fail(ErrorKind::input,
-           "the network '{}' has layers without shortcuts ('{}'): there are no paths of different "
-           "lengths",
-           spec.arch, block.name);
-    }
-  }
-  if (blocks_ == 0) {
-    fail(ErrorKind::input, "the network '{}' has no residual blocks: there are no paths",
-         spec.arch);
-  }
+  require_paths(spec);
   if (options.max_length > blocks_) {
     fail(ErrorKind::usage, "--max-length {}: paths of '{}' have lengths 0 to {}",
          options.max_length, spec.arch, blocks_);
@@ -111,6 +100,17 @@ std::int64_t Spectrum::elements(std::int64_t slice) const {
   return arena + handed;
 }
 
+std::int64_t Spectrum::products(std::int64_t slice) const {
+  const std::int64_t most = slice < 0 ? longest_ + 1 : std::min(slice, longest_ + 1);
+  std::int64_t sum = options_.blocks ? blocks_ * (blocks_ + 1) / 2 : 0;
+  for (std::int64_t begin = 0; begin <= longest_; begin += most) {
+    for (std::int64_t i = 1; i <= blocks_; ++i) {
+      sum += size(lengths_at(i, {begin, std::min(begin + most, longest_ + 1)}).size());
+    }
+  }
+  return sum;
+}
+
 void Spectrum::take(const Tensor& squares, const Tensor& dots, const Lengths& lengths,
                     const Slice& slice, LengthTable& to, std::int64_t row) {
   const std::int64_t images = squares.dim(1), last = size(lengths.size()) - 1;
@@ -120,35 +120,24 @@ void Spectrum::take(const Tensor& squares, const Tensor& dots, const Lengths& le
     if (k < slice.begin) continue;  // handed over: counted in the slice before
     for (std::int64_t n = 0; n < images; ++n) {
       const double square = squares.data<double>()[last * images + n];
-      const auto cell = static_cast<std::size_t>((by_image ? n : row) * to.lengths + k);
+      const auto cell = static_cast<std::size_t>((by_image ? first_ + n : row) * to.lengths + k);
       to.norms[cell] += std::sqrt(squares.data<double>()[at * images + n]);
       if (square > 0) to.shares[cell] += dots.data<double>()[at * images + n] / square;
     }
   }
 }
 
-Tensor Spectrum::step(std::int64_t block, const Tensor& g, const Lengths& from, const Lengths& to,
-                      std::int64_t handed, bool masked, GradientPass& back,
-                      const nn::StackWeights* weights) {
-  std::vector<ops::StackRow> rows;
-  for (const std::int64_t k : to) {
-    if (k == handed) {
-      rows.push_back({});
-      continue;
-    }
-    rows.push_back(k == whole
-                       ? ops::StackRow{size(from.size()) - 1, size(from.size()) - 1}
-                       : ops::StackRow{k == 0 ? -1 : position(from, k - 1), position(from, k)});
-  }
+Tensor Spectrum::step(std::int64_t block, const Tensor& g, const std::vector<ops::StackRow>& rows,
+                      bool masked, GradientPass& back, const nn::StackWeights* weights) {
   if (!options_.batch_statistics) {
     return network_.block(block).backward_stack(
         g, rows, masked, *pass_, saved_.blocks[static_cast<std::size_t>(block)], arena_, weights);
   }
   Shape shape = shapes_[static_cast<std::size_t>(block)];
-  shape[0] = back.images() * size(to.size());
+  shape[0] = back.images() * size(rows.size());
   const Tensor out = arena_.take_out(shape);
   out.zero(pass_->stream);
-  for (std::int64_t at = 0; at < size(from.size()); ++at) {
+  for (std::int64_t at = 0; at < g.dim(0) / back.images(); ++at) {
     const Tensor d = gradient_of(g, at, back.images());
     for (const bool branch : {true, false}) {
       const Tensor part = back.block(block, d, branch ? nn::Gate{1, 0} : nn::Gate{0, 1}, masked);
@@ -177,19 +166,37 @@ void Spectrum::hand_over(std::int64_t boundary, const Tensor& g, const Lengths& 
   handed.copy_from(gradient_of(g, last, images));
 }
 
+void Spectrum::measure(const Tensor& g, const Lengths& lengths) {
+  const std::int64_t images = g.dim(0) / size(lengths.size());
+  squares_.ensure({size(lengths.size()), images}, Dtype::f64, Tag::workspace);
+  dots_.ensure(squares_.shape(), Dtype::f64, Tag::workspace);
+  ops::stack_products(g, images, size(lengths.size()) - 1, squares_, dots_, pass_->stream);
+}
+
+Tensor Spectrum::images_of(const Tensor& g, GradientPass& back) {
+  const models::NetworkSpec& spec = network_.spec();
+  const std::int64_t images = back.images();
+  arena_.flip();
+  const Tensor out = arena_.take_out({g.dim(0), spec.height, spec.width, spec.channels});
+  if (!options_.batch_statistics) {
+    network_.stem_stack(g, out, *pass_, saved_);
+    return out;
+  }
+  for (std::int64_t at = 0; at < g.dim(0) / images; ++at) {
+    gradient_of(out, at, images).copy_from(back.stem(gradient_of(g, at, images)));
+  }
+  return out;
+}
+
 void Spectrum::run_slice(const Slice& slice, GradientPass& back, BatchSpectrum& out) {
   const std::int64_t images = back.images();
-  Tensor squares, dots;
-  const auto products = [&](const Tensor& g, const Lengths& lengths) {
-    squares.ensure({size(lengths.size()), images}, Dtype::f64, Tag::workspace);
-    dots.ensure(squares.shape(), Dtype::f64, Tag::workspace);
-    ops::stack_products(g, images, size(lengths.size()) - 1, squares, dots, pass_->stream);
-  };
   const auto at_boundary = [&](std::int64_t boundary, const Tensor& g, const Lengths& lengths) {
-    if (!options_.boundaries) return;
-    products(g, lengths);
-    take(squares, dots, lengths, slice, out.boundaries, boundary);
-    ops::stack_mask(g, back.activation(boundary), pass_->stream);
+    if (options_.boundaries) {
+      measure(g, lengths);
+      take(squares_, dots_, lengths, slice, out.boundaries, boundary);
+      ops::stack_mask(g, back.activation(boundary), pass_->stream);
+    }
+    hand_over(boundary, g, lengths, slice);
   };
 
   arena_.flip();
@@ -200,7 +207,6 @@ void Spectrum::run_slice(const Slice& slice, GradientPass& back, BatchSpectrum& 
     gradient_of(g, at, images).copy_from(head);  // all of it is of length 0
   }
   at_boundary(blocks_, g, lengths);
-  hand_over(blocks_, g, lengths, slice);
   for (std::int64_t i = blocks_ - 1; i >= 0; --i) {
     nn::StackWeights weights;
     if (options_.weights) {
@@ -209,42 +215,67 @@ void Spectrum::run_slice(const Slice& slice, GradientPass& back, BatchSpectrum& 
                  Tensor::zeros(shape, Dtype::f64, Tag::workspace)};
     }
     const Lengths next = lengths_at(i, slice);
+    std::vector<ops::StackRow> rows;
+    for (const std::int64_t k : next) {
+      const std::int64_t all = size(lengths.size()) - 1;
+      rows.push_back(k == whole             ? ops::StackRow{all, all}
+                     : k == slice.begin - 1 ? ops::StackRow{}  // is handed over
+                                            : ops::StackRow{k == 0 ? -1 : position(lengths, k - 1),
+                                                            position(lengths, k)});
+    }
     arena_.flip();
-    g = step(i, g, lengths, next, slice.begin - 1, !options_.boundaries, back,
-             options_.weights ? &weights : nullptr);
+    g = step(i, g, rows, !options_.boundaries, back, options_.weights ? &weights : nullptr);
     if (options_.weights) take(weights.squares, weights.dots, lengths, slice, out.weights, i);
     lengths = next;
     at_boundary(i, g, lengths);
-    hand_over(i, g, lengths, slice);
   }
-  arena_.flip();
-  const models::NetworkSpec& spec = network_.spec();
-  const Tensor d_images =
-      arena_.take_out({images * size(lengths.size()), spec.height, spec.width, spec.channels});
-  if (options_.batch_statistics) {
-    for (std::int64_t at = 0; at < size(lengths.size()); ++at) {
-      gradient_of(d_images, at, images).copy_from(back.stem(gradient_of(g, at, images)));
-    }
-  } else {
-    network_.stem_stack(g, d_images, *pass_, saved_);
-  }
-  products(d_images, lengths);
-  take(squares, dots, lengths, slice, out.images, -1);
+  measure(images_of(g, back), lengths);
+  take(squares_, dots_, lengths, slice, out.images, -1);
   for (std::int64_t n = 0; n < images; ++n) {
-    out.whole[static_cast<std::size_t>(n)] =
-        std::sqrt(squares.data<double>()[(size(lengths.size()) - 1) * images + n]);
+    out.whole[static_cast<std::size_t>(first_ + n)] =
+        std::sqrt(squares_.data<double>()[(size(lengths.size()) - 1) * images + n]);
   }
 }
 
-BatchSpectrum Spectrum::run(const Tensor& images, const Tensor& labels, TensorPool& pool) {
+// The gradients through the branches of blocks [begin, end): a gradient sets out at each of these.
+void Spectrum::run_blocks(const Slice& slice, GradientPass& back, BatchSpectrum& out) {
+  arena_.flip();
+  Lengths through{whole};
+  const Tensor head = back.head(true);
+  Tensor g = arena_.take_out(head.shape());
+  g.copy_from(head);
+  for (std::int64_t i = blocks_ - 1; i >= 0; --i) {
+    const std::int64_t all = size(through.size()) - 1;
+    std::vector<ops::StackRow> rows;
+    for (std::int64_t at = 0; at < all; ++at) rows.push_back({at, at});
+    if (i >= slice.begin && i < slice.end) {
+      rows.push_back({all, -1});
+      through.insert(through.end() - 1, i);
+    }
+    rows.push_back({all, all});
+    arena_.flip();
+    g = step(i, g, rows, true, back, nullptr);
+  }
+  measure(images_of(g, back), through);
+  take(squares_, dots_, through, slice, out.blocks, 0);
+}
+
+BatchSpectrum Spectrum::begin(std::int64_t images) const {
+  BatchSpectrum out;
+  out.whole.assign(static_cast<std::size_t>(images), 0);
+  out.images.assign(images, longest_ + 1);
+  if (options_.boundaries) out.boundaries.assign(blocks_ + 1, longest_ + 1);
+  if (options_.weights) out.weights.assign(blocks_, longest_ + 1);
+  if (options_.blocks) out.blocks.assign(1, blocks_);
+  return out;
+}
+
+void Spectrum::run(const Tensor& images, const Tensor& labels, TensorPool& pool, BatchSpectrum& out,
+                   std::int64_t first) {
   const nn::Pass pass{.pool = pool, .batch_statistics = options_.batch_statistics, .keep = true};
   pass_ = &pass;
+  first_ = first;
   const std::int64_t count = images.dim(0), lengths = longest_ + 1;
-  BatchSpectrum out;
-  out.whole.assign(static_cast<std::size_t>(count), 0);
-  out.images.assign(count, lengths);
-  if (options_.boundaries) out.boundaries.assign(blocks_ + 1, lengths);
-  if (options_.weights) out.weights.assign(blocks_, lengths);
   const std::int64_t most = options_.slice < 0 ? lengths : std::min(options_.slice, lengths);
   GradientPass back(network_, pass, saved_, images, labels);
   handed_.resize(static_cast<std::size_t>(blocks_ + 1));
@@ -256,9 +287,12 @@ BatchSpectrum Spectrum::run(const Tensor& images, const Tensor& labels, TensorPo
   for (std::int64_t begin = 0; begin < lengths; begin += most) {
     run_slice({begin, std::min(begin + most, lengths)}, back, out);
   }
+  const std::int64_t at_a_time = std::min(most, blocks_);
+  for (std::int64_t begin = 0; options_.blocks && begin < blocks_; begin += at_a_time) {
+    run_blocks({begin, std::min(begin + at_a_time, blocks_)}, back, out);
+  }
   saved_.release();
   pass_ = nullptr;
-  return out;
 }
 
 }  // namespace rn::study

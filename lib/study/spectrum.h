@@ -17,11 +17,12 @@ struct SpectrumOptions {
   std::int64_t max_length = -1;   // longest paths of interest; -1: n
   bool boundaries = false;        // also at every boundary between blocks
   bool weights = false;           // also of every block's convolution weights
+  bool blocks = false;            // also the gradient through each block's branch
   bool batch_statistics = false;  // norms use the batch's statistics, else the running ones
   std::int64_t slice = -1;        // lengths at a time; -1: all
   // lengths 0 .. longest
-  std::int64_t longest(std::int64_t blocks) const {
-    return max_length < 0 ? blocks : std::min(max_length, blocks);
+  std::int64_t longest(std::int64_t n) const {
+    return max_length < 0 ? n : std::min(max_length, n);
   }
 };
 
@@ -41,6 +42,10 @@ struct BatchSpectrum {
   LengthTable images;         // rows: images
   LengthTable boundaries;     // rows: boundaries 0 .. n, sums over images; empty unless asked for
   LengthTable weights;        // rows: blocks; length: of branches behind the block; likewise
+  // One row, a column for each block: the gradient at the images over all paths through its branch.
+  // The shares add up to the mean length, sum_k k share[k]. Sums over images; empty unless asked
+  // for.
+  LengthTable blocks;
 };
 
 class Spectrum {
@@ -48,12 +53,19 @@ class Spectrum {
   // Errors: input (a network without residual blocks), usage (options that make no sense).
   Spectrum(const models::Network& network, const SpectrumOptions& options);
 
-  // images [N, H, W, C], labels i32 [N]. One at a time; memory is used again.
-  BatchSpectrum run(const Tensor& images, const Tensor& labels, TensorPool& pool);
+  // Room for the results of so many images.
+  BatchSpectrum begin(std::int64_t images) const;
+  // images [N, H, W, C], labels i32 [N]: images first, first + 1, ... of `out`, where sums are
+  // added in the order of images. One at a time; memory is used again.
+  void run(const Tensor& images, const Tensor& labels, TensorPool& pool, BatchSpectrum& out,
+           std::int64_t first = 0);
 
   // Elements of memory that a run takes for each image, beside the activations of a forward pass:
   // with so many lengths at a time (-1: all).
   std::int64_t elements(std::int64_t slice) const;
+  // Gradients that go through a block in one run, over all blocks and slices: what the time of a
+  // run is made of.
+  std::int64_t products(std::int64_t slice) const;
 
  private:
   struct Slice {  // lengths [begin, end), with length begin - 1 of the slice before
@@ -61,13 +73,15 @@ class Spectrum {
   };
   using Lengths = std::vector<std::int64_t>;  // of the gradients of a stack, the whole one last
   Lengths lengths_at(std::int64_t boundary, const Slice& slice) const;
-  // `handed`: the length that is not made but handed over.
-  Tensor step(std::int64_t block, const Tensor& g, const Lengths& from, const Lengths& to,
-              std::int64_t handed, bool masked, GradientPass& back,
-              const nn::StackWeights* weights);
+  // From boundary block + 1 to boundary block.
+  Tensor step(std::int64_t block, const Tensor& g, const std::vector<ops::StackRow>& rows,
+              bool masked, GradientPass& back, const nn::StackWeights* weights);
+  Tensor images_of(const Tensor& g, GradientPass& back);
   void run_slice(const Slice& slice, GradientPass& back, BatchSpectrum& out);
+  void run_blocks(const Slice& slice, GradientPass& back, BatchSpectrum& out);
   void hand_over(std::int64_t boundary, const Tensor& g, const Lengths& lengths,
                  const Slice& slice);
+  void measure(const Tensor& g, const Lengths& lengths);
   void take(const Tensor& squares, const Tensor& dots, const Lengths& lengths, const Slice& slice,
             LengthTable& to, std::int64_t row);
   std::int64_t boundary_elements(std::int64_t boundary) const;
@@ -80,6 +94,8 @@ class Spectrum {
   std::vector<Tensor> handed_;  // by boundary: the last length of the slice before
   models::Saved saved_;
   const nn::Pass* pass_ = nullptr;
+  std::int64_t first_ = 0;  // image of this run
+  Tensor squares_, dots_;   // of measure()
 };
 
 }  // namespace rn::study

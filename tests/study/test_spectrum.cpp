@@ -31,7 +31,10 @@ LengthTable enumerate(TinyNet& net, bool batch_statistics, std::int64_t longest)
 }
 
 BatchSpectrum spectrum_of(TinyNet& net, const SpectrumOptions& options) {
-  return Spectrum(net.network, options).run(net.images, net.labels, net.pool);
+  Spectrum spectrum(net.network, options);
+  BatchSpectrum out = spectrum.begin(net.images.dim(0));
+  spectrum.run(net.images, net.labels, net.pool, out);
+  return out;
 }
 
 }  // namespace
