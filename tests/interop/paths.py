@@ -5,7 +5,7 @@ usage: paths.py BUILD WEIGHTS.th CIFAR10_DIR [--limit N]
 
 WEIGHTS as for lesion.py. Each block is a function of its own here, and PyTorch differentiates branch and
 shortcut apart: G_i[k] = S' G_{i+1}[k] + J' G_{i+1}[k-1], one length after the other, float64. Exits 77 where
-torch is absent, 1 where shares or norms differ by more than 1e-9 (fp64) or 1e-3 (fp32) of their value.
+torch is absent, 1 where shares or norms differ by more than 1e-6 (fp64) or 1e-3 (fp32) of their value.
 """
 import argparse
 import json
