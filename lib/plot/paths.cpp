@@ -1,6 +1,7 @@
 #include "plot/paths.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "base/error.h"
@@ -31,6 +32,14 @@ std::string by_length(const std::vector<double>& values, double scale) {
                         std::isfinite(values[k]) ? fmt::format("{}", scale * values[k]) : "nan");
   }
   return rows;
+}
+
+// A name as a word in rows of data.
+std::string word(std::string name) {
+  for (char& c : name) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '_' && c != '-') c = '?';
+  }
+  return name;
 }
 
 void value_range(Script& script, const PathsPlot& plot, const char* otherwise) {
@@ -97,7 +106,7 @@ void effective(Script& script, const PathsPlot& plot, const Paths& p) {
   }
   if (!p.exact.empty()) {
     script.rows("exact", by_length(p.exact, 100));
-    script.part("$exact using 1:2 with linespoints linestyle 31 title 'gradient, exact'");
+    script.part("$exact using 1:2 with linespoints linestyle 31 title 'exact'");
   }
 }
 
@@ -119,7 +128,7 @@ void weights(Script& script, const PathsPlot& plot, const Paths& p) {
   script.rows("weights", rows);
   script.settings += block_axis('x', p.blocks, std::max(60.0, plot.size.width - 170.0));
   script.set("set ylabel 'Branches behind the block'\nset yrange [-0.5:{}.5]", longest);
-  script.set("set xrange [0.5:{}.5]\nset rmargin 15\nset border 0\nunset grid", p.blocks.size());
+  script.set("set xrange [0.5:{}.5]\nset rmargin 13\nset border 0\nunset grid", p.blocks.size());
   script.set(
       "set logscale cb\nset format cb '1e%T'\nset cblabel 'Norm of the weights'' "
       "gradient' offset 0.6,0");
@@ -131,7 +140,7 @@ void weights(Script& script, const PathsPlot& plot, const Paths& p) {
 }
 
 void damage(Script& script, const PathsPlot& plot, const Paths& p) {
-  constexpr std::size_t named = 3;  // the blocks that cost most, and all that down-sample
+  constexpr std::size_t named = 3;  // of those that keep the shape, the ones that cost most
   std::vector<double> largest;
   for (std::size_t b = 0; b < p.blocks.size(); ++b) {
     if (std::isfinite(p.damage[b]) && !p.blocks.downsamples[b]) largest.push_back(p.damage[b]);
@@ -143,8 +152,8 @@ void damage(Script& script, const PathsPlot& plot, const Paths& p) {
     const std::string row = fmt::format("{} {}", 100 * p.share[b], p.damage[b]);
     const bool marked = p.blocks.downsamples[b];
     (marked ? down : ordinary) += row + '\n';
-    if (marked || p.damage[b] >= largest[std::min(named, largest.size()) - 1]) {
-      names += row + ' ' + quote(p.blocks.names[b]) + '\n';
+    if (!marked && p.damage[b] >= largest[std::min(named, largest.size()) - 1]) {
+      names += row + ' ' + word(p.blocks.names[b]) + '\n';
     }
   }
   value_range(script, plot, "[*:*]");
@@ -162,6 +171,7 @@ void damage(Script& script, const PathsPlot& plot, const Paths& p) {
   if (ordinary.empty() && down.empty()) {
     fail(ErrorKind::usage, "nothing to show: no block has both a share and a damage");
   }
+  if (names.empty()) return;
   script.rows("names", names);
   script.part("$names using 1:2:3 with labels left offset 0.7,0 textcolor rgb '#444444' notitle");
 }

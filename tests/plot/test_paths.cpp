@@ -54,7 +54,7 @@ TEST_CASE("paths: scripts hold the numbers", "[plot]") {
   const std::string weights = script(p, PathsChart::weights);
   CHECK_THAT(weights, Contains("1 0 1\n1 1 2\n1 2 1\n2 0 2\n2 1 1\n3 0 3\n"));
   CHECK_THAT(script(p, PathsChart::damage),
-             Contains("50 1\n25 2\n") && Contains("75 30 'stage2.block1'"));
+             Contains("50 1\n25 2\n") && Contains("75 30\n") && Contains("25 2 stage1.block2\n"));
 }
 
 TEST_CASE("paths: what is not there is not drawn", "[plot]") {
