@@ -75,8 +75,8 @@ void set_kept_blocks(models::NetworkSpec& spec, std::int64_t kept, bool rescale)
 
 void draw_blocks(models::Network& network, std::uint64_t seed, std::int64_t step,
                  std::int64_t kept) {
-  // `b` is no block's number, which stochastic depth draws with.
-  Rng rng(seed, RngPurpose::depth, static_cast<std::uint64_t>(step), std::uint64_t{1} << 32);
+  // The last `b` there is: no block's number, which stochastic depth draws with.
+  Rng rng(seed, RngPurpose::depth, static_cast<std::uint64_t>(step), 0xffffffff);
   // Selection sampling (Knuth, algorithm S): each block is kept with the probability that fills up
   // what is still to be kept of those that are left.
   std::int64_t wanted = kept;
