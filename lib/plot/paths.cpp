@@ -86,7 +86,8 @@ void sampled(Script& script, const PathsPlot& plot, const Paths& p) {
 
 void effective(Script& script, const PathsPlot& plot, const Paths& p) {
   length_axis(script, p.paths.size() - 1);
-  const bool below = std::any_of(p.exact.begin(), p.exact.end(), [](double x) { return x < 0; });
+  const bool below =
+      std::any_of(p.exact.begin(), p.exact.end(), [](double x) { return x < -0.002; });
   value_range(script, plot, below ? "[*:*]" : "[0:*]");
   script.set("set ylabel 'Share (%)'\nset key maxrows 1");
   int at = 0;
@@ -140,7 +141,7 @@ void weights(Script& script, const PathsPlot& plot, const Paths& p) {
 }
 
 void damage(Script& script, const PathsPlot& plot, const Paths& p) {
-  constexpr std::size_t named = 3;  // of those that keep the shape, the ones that cost most
+  constexpr std::size_t named = 1;  // of those that keep the shape, the one that costs most
   std::vector<double> largest;
   for (std::size_t b = 0; b < p.blocks.size(); ++b) {
     if (std::isfinite(p.damage[b]) && !p.blocks.downsamples[b]) largest.push_back(p.damage[b]);
