@@ -123,7 +123,7 @@ bench: build ## networks beside PyTorch (PYTHON with torch) and the convolutions
 	@$(BUILD)/bin/check-ops --bench
 
 .PHONY: repro-ensembles
-repro-ensembles: build ## the lesion study of Veit et al. 2016: SCALE=smoke|cpu|paper, CIFAR10=DIR, MODEL=FILE
+repro-ensembles: build ## the studies of Veit et al. 2016: SCALE=smoke|cpu|paper, CIFAR10=DIR, MODEL=FILE
 	@MODEL="$(MODEL)" sh share/repro/ensembles.sh $(BUILD) $(or $(SCALE),smoke) \
 	  $(if $(CIFAR10),cifar10:$(CIFAR10))
 

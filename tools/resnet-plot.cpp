@@ -1,10 +1,11 @@
-// resnet-plot: pictures and tables of learning curves and of lesion studies.
+// resnet-plot: pictures and tables of learning curves, lesion studies and paths.
 #include <fmt/format.h>
 
 #include "io/provenance.h"
 #include "io/schema.h"
 #include "options/plot.h"
 #include "options/plot_lesions.h"
+#include "options/plot_paths.h"
 #include "plot/curves.h"
 
 namespace {
@@ -35,38 +36,59 @@ std::string draw_curves(const tools::PlotTool& o, const std::vector<io::H5>& fil
                  : plot::curves_script(models, options, format, tools::style_text(o, "curves.gp"));
 }
 
-// Whether a file is of a lesion study; otherwise it is a model.
-bool is_lesion(const io::H5& file) {
+enum class Kind { model, lesion, paths };
+
+const char* to_string(Kind kind) {
+  return kind == Kind::model ? "model" : kind == Kind::lesion ? "lesion study" : "paths result";
+}
+
+Kind kind_of(const io::H5& file) {
   switch (schema::identify(file)) {
-    case schema::Format::model: return false;
+    case schema::Format::model: return Kind::model;
     case schema::Format::data:
-      fail(ErrorKind::input, "{}: is a data set; models and lesion studies can be drawn",
+      fail(ErrorKind::input, "{}: is a data set; models, lesion studies and paths can be drawn",
            file.name());
     case schema::Format::result: break;
   }
   const std::string kind = file.get_string("/", schema::kind_attribute);
-  if (kind != "lesion") {
-    fail(ErrorKind::input,
-         "{}: is a result of kind '{}', of which there is no picture; models and "
-         "lesion studies can be drawn",
-         file.name(), kind);
+  if (kind == "lesion") return Kind::lesion;
+  if (kind == "paths") return Kind::paths;
+  fail(ErrorKind::input,
+       "{}: is a result of kind '{}', of which there is no picture; models, lesion studies and "
+       "paths can be drawn",
+       file.name(), kind);
+}
+
+// Paths may have a lesion study of the same network beside them.
+std::string draw(const tools::PlotTool& o, const std::vector<io::H5>& files, plot::Format format) {
+  std::vector<const io::H5*> paths, lesions;
+  std::vector<std::string> path_names, lesion_names;
+  bool models = false;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const Kind kind = kind_of(files[i]);
+    models = models || kind == Kind::model;
+    if (kind == Kind::model) continue;
+    (kind == Kind::paths ? paths : lesions).push_back(&files[i]);
+    (kind == Kind::paths ? path_names : lesion_names).push_back(o.files[i]);
   }
-  return true;
+  if (!models && !paths.empty()) {
+    return tools::draw_paths(o, paths, path_names, lesions, lesion_names, format);
+  }
+  const Kind first = kind_of(files.front());
+  for (const io::H5& file : files) {
+    if (kind_of(file) != first) {
+      fail(ErrorKind::usage, "{} is a {} and {} a {}: one kind in a picture", files.front().name(),
+           to_string(first), file.name(), to_string(kind_of(file)));
+    }
+  }
+  return models ? draw_curves(o, files, format) : tools::draw_lesions(o, files, format);
 }
 
 int run(const tools::PlotTool& o, const cli::Invocation&) {
   const plot::Format format = tools::picture_format(o);
   std::vector<io::H5> files;
   for (const std::string& path : o.files) files.push_back(io::H5::open(path));
-  const bool lesion = is_lesion(files.front());
-  for (const io::H5& file : files) {
-    if (is_lesion(file) != lesion) {
-      fail(ErrorKind::usage, "{} is a {} and {} a {}: one kind in a picture", files.front().name(),
-           lesion ? "lesion study" : "model", file.name(), lesion ? "model" : "lesion study");
-    }
-  }
-  const std::string text =
-      lesion ? tools::draw_lesions(o, files, format) : draw_curves(o, files, format);
+  const std::string text = draw(o, files, format);
   if (o.emit || o.table) {
     fmt::print("{}", text);
   } else {
@@ -82,7 +104,6 @@ std::vector<std::string> libraries() { return {"HDF5 " + io::hdf5_version()}; }
 int main(int argc, char** argv) {
   return cli::run_tool<tools::PlotTool>(
       argc, argv,
-      {"resnet-plot", "Draw learning curves of models and lesion studies, or print them",
-       libraries},
+      {"resnet-plot", "Draw learning curves of models, lesion studies and paths", libraries},
       tools::bind, run);
 }

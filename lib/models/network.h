@@ -47,6 +47,9 @@ class Network {
   // ones.
   std::int64_t block_count() const { return static_cast<std::int64_t>(blocks_.size()); }
   nn::Residual& block(std::int64_t index) { return blocks_.at(static_cast<std::size_t>(index)); }
+  const nn::Residual& block(std::int64_t index) const {
+    return blocks_.at(static_cast<std::size_t>(index));
+  }
   std::int64_t block_index(const std::string& name) const;
 
   // The order in which the blocks run: a permutation of 0 .. n-1 (identity at first). Only blocks
@@ -61,6 +64,19 @@ class Network {
   // gradient of the images if wanted, else an undefined tensor.
   Tensor backward(const Tensor& d_logits, const nn::Pass& pass, Saved& saved,
                   bool want_images = false) const;
+
+  // The two ends of it: from the gradient of the logits to that of the last block's output, and
+  // from that of the first block's input to that of the images. Gradients between blocks are those
+  // of the operands before their activation; with `mask` off, of the values behind it. Blocks and
+  // stem take sums that go with a gradient from the signals' reductions: see nn::Residual.
+  ops::Gradient head_backward(const Tensor& d_logits, const nn::Pass& pass, Saved& saved,
+                              bool mask = true) const;
+  Tensor stem_backward(const ops::Gradient& d_first, const nn::Pass& pass, Saved& saved,
+                       bool want_images) const;
+  // The latter for a stack of gradients, with frozen statistics: [K * N, ...] to [K * N, H, W, C],
+  // memory of its own.
+  void stem_stack(const Tensor& d_first, const Tensor& d_images, const nn::Pass& pass,
+                  Saved& saved) const;
 
   // Boundaries: 0 is what the first block gets, n what the head gets; values are plain tensors
   // [N, H, W, C] (after a post-activation block's ReLU).

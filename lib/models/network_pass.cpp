@@ -102,8 +102,8 @@ Tensor Network::forward(const Tensor& images, const nn::Pass& pass, Saved& saved
   return logits;
 }
 
-Tensor Network::backward(const Tensor& d_logits, const nn::Pass& pass, Saved& saved,
-                         bool want_images) const {
+ops::Gradient Network::head_backward(const Tensor& d_logits, const nn::Pass& pass, Saved& saved,
+                                     bool mask) const {
   require(saved.features.defined(),
           "network '{}': backward without a forward pass that kept its "
           "activations",
@@ -113,6 +113,12 @@ Tensor Network::backward(const Tensor& d_logits, const nn::Pass& pass, Saved& sa
                        linear_weight_->gradient, linear_bias_->gradient, pass.stream);
 
   // Gradient of the head's operand, then of the last block's.
+  if (!mask && !head_norm_) {
+    ops::Operand value = ops::operand(saved.head_operand.x1);
+    const Tensor d = pass.pool.take(value.shape(), value.x1.dtype());
+    ops::global_average_pool_backward(d_features, value, d, {}, pass.stream);
+    return ops::gradient(d);
+  }
   Tensor d = pass.pool.take(saved.head_operand.shape(), saved.head_operand.x1.dtype());
   ops::Reductions reductions = saved.last.reductions;
   if (head_norm_) {
@@ -122,19 +128,28 @@ Tensor Network::backward(const Tensor& d_logits, const nn::Pass& pass, Saved& sa
   ops::Gradient gradient = ops::gradient(d);
   if (head_norm_) {
     gradient = head_norm_->backward(d, saved.head_operand.x1, 1, pass, saved.head_norm);
-    if (!saved.last.value.plain()) {
+    if (mask && !saved.last.value.plain()) {
       const Tensor out = pass.pool.take(d.shape(), d.dtype());
       ops::operand_backward(gradient, saved.last.value, out, saved.last.reductions, pass.stream);
       gradient = ops::gradient(out);
     }
   }
-  d = Tensor();
+  return gradient;
+}
 
+Tensor Network::backward(const Tensor& d_logits, const nn::Pass& pass, Saved& saved,
+                         bool want_images) const {
+  ops::Gradient gradient = head_backward(d_logits, pass, saved);
   for (std::int64_t place = block_count() - 1; place >= 0; --place) {
     const auto index = static_cast<std::size_t>(order_[static_cast<std::size_t>(place)]);
     gradient = blocks_[index].backward(gradient, pass, saved.blocks[index]);
   }
+  return stem_backward(gradient, pass, saved, want_images);
+}
 
+Tensor Network::stem_backward(const ops::Gradient& d_first, const nn::Pass& pass, Saved& saved,
+                              bool want_images) const {
+  ops::Gradient gradient = d_first;
   if (spec_.stem.max_pool) {
     const Tensor d_pooled = nn::materialize(gradient, pass);
     const Tensor d_value = pass.pool.take(saved.stem_value.shape(), d_pooled.dtype());
@@ -159,6 +174,27 @@ Tensor Network::backward(const Tensor& d_logits, const nn::Pass& pass, Saved& sa
   args.gradient = gradient;
   args.input = saved.images.value;
   return stem_conv_->backward(args, want_images, pass);
+}
+
+void Network::stem_stack(const Tensor& d_first, const Tensor& d_images, const nn::Pass& pass,
+                         Saved& saved) const {
+  const std::int64_t images = saved.images.value.shape()[0], count = d_images.dim(0) / images;
+  if (!spec_.stem.max_pool) {
+    std::vector<ops::StackRow> rows;
+    for (std::int64_t k = 0; k < count; ++k) rows.push_back({k, -1});
+    ops::ConvStack args;
+    args.g = d_first;
+    if (stem_norm_) args.p = saved.stem_norm.affine.scale;
+    args.input = saved.images.value;
+    args.rows = rows;
+    args.d_input = d_images;
+    return stem_conv_->backward_stack(args, pass);
+  }
+  for (std::int64_t k = 0; k < count; ++k) {
+    const Tensor d = d_first.slice(k * images, (k + 1) * images);
+    d_images.slice(k * images, (k + 1) * images)
+        .copy_from(stem_backward(ops::gradient(d), pass, saved, true));
+  }
 }
 
 Tensor Network::enter(const Tensor& images, const nn::Pass& pass, Saved& saved) const {

@@ -5,7 +5,8 @@
 
 #include "nn/parameter.h"
 #include "nn/pass.h"
-#include "ops/conv.h"
+#include "nn/stack.h"
+#include "ops/stack.h"
 
 namespace rn::nn {
 
@@ -58,6 +59,20 @@ class Conv {
     if (want_input) args.d_input = pass.pool.take(args.input.shape(), args.input.x1.dtype());
     ops::conv_backward(attr(args.input.shape()), args, pass.stream);
     return args.d_input;
+  }
+
+  // For a stack of gradients: fills in images and weights.
+  void backward_stack(ops::ConvStack args, const Pass& pass) const {
+    args.images = args.input.shape()[0];
+    args.weights = weight_->value;
+    ops::conv_stack_backward(attr(args.input.shape()), args, pass.stream);
+  }
+  // Likewise the products of the weights' gradients, of g, p, input and alpha.
+  void weights_stack(const ops::ConvStack& args, const StackWeights& to, const Pass& pass) const {
+    ops::conv_stack_weights(attr(args.input.shape()),
+                            {args.input.shape()[0], args.g, args.p, args.input,
+                             weight_->value.shape(), args.alpha, to.total, to.squares, to.dots},
+                            pass.stream);
   }
 
  private:

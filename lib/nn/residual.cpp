@@ -25,13 +25,13 @@ std::vector<ConvSpec> branch_convs(const BlockSpec& spec) {
   return convs;
 }
 
-ops::PadShortcut pad_shortcut(const BlockSpec& spec) {
-  const bool both = spec.shortcut == ShortcutKind::pad_both;
-  return {spec.stride, spec.shortcut_pool == ShortcutPool::average,
-          both ? static_cast<int>((spec.out - spec.in) / 2) : 0};
-}
-
 }  // namespace
+
+ops::PadShortcut Residual::pad_shortcut() const {
+  const bool both = spec_.shortcut == ShortcutKind::pad_both;
+  return {spec_.stride, spec_.shortcut_pool == ShortcutPool::average,
+          both ? static_cast<int>((spec_.out - spec_.in) / 2) : 0};
+}
 
 Residual::Residual(const BlockSpec& spec, Store& store) : spec_(spec) {
   check(spec);
@@ -111,7 +111,7 @@ Tensor Residual::shortcut_forward(const Tensor& value, const Pass& pass, Saved& 
   const Shape shape{value.dim(0), (value.dim(1) + s - 1) / s, (value.dim(2) + s - 1) / s,
                     spec_.out};
   const Tensor output = pass.pool.take(shape, value.dtype());
-  ops::pad_shortcut_forward(pad_shortcut(spec_), value, output, pass.stream);
+  ops::pad_shortcut_forward(pad_shortcut(), value, output, pass.stream);
   return output;
 }
 
@@ -136,7 +136,7 @@ Tensor Residual::shortcut_backward(const Tensor& d, double scale, const Tensor& 
   Tensor out = d;
   if (spec_.shortcut != ShortcutKind::identity) {
     out = pass.pool.take(value.shape(), value.dtype());
-    ops::pad_shortcut_backward(pad_shortcut(spec_), d, out, pass.stream);
+    ops::pad_shortcut_backward(pad_shortcut(), d, out, pass.stream);
   }
   if (scale == 1) return out;
   const Tensor scaled = pass.pool.take(out.shape(), out.dtype());

@@ -7,11 +7,14 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "nn/block_spec.h"
 #include "nn/conv.h"
 #include "nn/norm.h"
+#include "nn/stack.h"
+#include "ops/pool.h"
 
 namespace rn::nn {
 
@@ -64,6 +67,17 @@ class Residual {
   // Parameters' gradients are added where they exist.
   ops::Gradient backward(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
 
+  // The same for a stack of gradients (ops/stack.h), with frozen statistics: gradient j that leaves
+  // is gradient rows[j].conv of `g` through the branch plus gradient rows[j].add through the
+  // shortcut. With `mask` as backward() has it; without, they are gradients with respect to the
+  // input's value, behind its activation. The result is of arena.take_out(); `weights` may be null.
+  Tensor backward_stack(const Tensor& g, std::span<const ops::StackRow> rows, bool mask,
+                        const Pass& pass, const Saved& saved, StackArena& arena,
+                        const StackWeights* weights) const;
+  // What that takes of the arena for each gradient that enters and each image of [height, width],
+  // beside the stacks that enter and leave.
+  std::int64_t stack_elements(std::int64_t height, std::int64_t width) const;
+
   // Takes the batch's statistics into the running ones.
   void commit(const Saved& saved, Stream& stream, std::optional<double> momentum = {}) const;
 
@@ -83,6 +97,9 @@ class Residual {
 
   // The shortcut of `value` as a raw tensor (before its norm).
   Tensor shortcut_forward(const Tensor& value, const Pass& pass, Saved& saved) const;
+  Tensor shortcut_stack(const Tensor& g, const Tensor& value, const Pass& pass, const Saved& saved,
+                        StackArena& arena) const;
+  ops::PadShortcut pad_shortcut() const;
   // Gradient with respect to `value` through the shortcut, times scale.
   Tensor shortcut_backward(const Tensor& d, double scale, const Tensor& value, const Pass& pass,
                            Saved& saved) const;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "io/schema.h"
 #include "study/lesion_result.h"
+#include "study/paths_result.h"
 #include "train/describe_parts.h"
 
 namespace rn::study {
@@ -40,14 +41,70 @@ std::string settings_line(const LesionResult& r) {
                      : ", statistics as trained");
 }
 
+std::string kind_of(const io::H5& file) {
+  return schema::identify(file) == schema::Format::result
+             ? file.get_string("/", schema::kind_attribute)
+             : "";
+}
+
+std::string shard_line(const PathsResult& r) {
+  if (r.whole()) return "";
+  return r.shard.count > 1
+             ? fmt::format("; shard {} of {}: {} batches and {} measurements here",
+                           r.shard.index + 1, r.shard.count, r.batches.size(), r.sampled.size())
+             : fmt::format("; unfinished: {} batches and {} measurements", r.batches.size(),
+                           r.sampled.size());
+}
+
+std::string describe_paths_text(const io::H5& file) {
+  const PathsResult r = read_paths(file);
+  std::string text, study;
+  const auto line = [&](const char* key, const std::string& value) {
+    text += fmt::format("{:<11} {}\n", key, value);
+  };
+  if (r.options.spectrum) study += "spectrum";
+  if (r.options.sample) study += study.empty() ? "sample" : ", sample";
+  line("file", file.name());
+  line("format", fmt::format("{} {}, kind paths", schema::to_string(schema::Format::result),
+                             file.get_int("/", schema::version_attribute)));
+  line("study", (study.empty() ? "lengths" : study) + shard_line(r));
+  line("model", fmt::format("{}, {} blocks; sha256 {}", train::printable(r.arch), r.n(),
+                            train::printable(r.model_digest.substr(0, 16))));
+  line("settings",
+       fmt::format("{}, seed {}, statistics {}", train::printable(r.precision), r.options.seed,
+                   r.options.exact.batch_statistics ? "of the batch" : "frozen"));
+  if (std::any_of(r.blocks.begin(), r.blocks.end(),
+                  [](const auto& b) { return b.shared_preactivation; })) {
+    line("shortcut", "shared pre-activation: belongs to it, and to the branch");
+  }
+  line("made by", train::maker_line(io::read_provenance(file)));
+  return text + '\n' + to_text(r, 0.95);
+}
+
+io::Json describe_paths_json(const io::H5& file) {
+  const PathsResult r = read_paths(file);
+  io::Json json = to_json(r, 0.95);
+  json.add("file", file.name())
+      .add("format", "result")
+      .add("format_version", file.get_int("/", schema::version_attribute))
+      .add("kind", "paths")
+      .add("model_sha256", r.model_digest)
+      .add("complete", r.whole())
+      .add("shard", r.shard.index + 1)
+      .add("shards", r.shard.count)
+      .add("seed", r.options.seed);
+  return json;
+}
+
 }  // namespace
 
 bool knows(const io::H5& file) {
-  return schema::identify(file) == schema::Format::result &&
-         file.get_string("/", schema::kind_attribute) == "lesion";
+  const std::string kind = kind_of(file);
+  return kind == "lesion" || kind == "paths";
 }
 
 std::string describe_text(const io::H5& file) {
+  if (kind_of(file) == "paths") return describe_paths_text(file);
   const LesionResult r = read_lesions(file);
   std::string text;
   const auto line = [&](const char* key, const std::string& value) {
@@ -73,6 +130,7 @@ std::string describe_text(const io::H5& file) {
 }
 
 io::Json describe_json(const io::H5& file) {
+  if (kind_of(file) == "paths") return describe_paths_json(file);
   const LesionResult r = read_lesions(file);
   io::Json json = to_json(r);
   std::vector<std::string> down;

@@ -59,4 +59,33 @@ void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step,
   }
 }
 
+void set_kept_blocks(models::NetworkSpec& spec, std::int64_t kept, bool rescale) {
+  const auto blocks = static_cast<std::int64_t>(spec.blocks.size());
+  if (kept < 1 || kept > blocks) {
+    fail(ErrorKind::usage, "--keep-blocks {}: the network '{}' has {} blocks", kept, spec.arch,
+         blocks);
+  }
+  for (nn::BlockSpec& block : spec.blocks) {
+    if (block.kind == nn::BlockKind::plain) {
+      fail(ErrorKind::usage, "--keep-blocks: the layers of '{}' have no shortcuts", spec.arch);
+    }
+    block.survival = rescale ? static_cast<double>(kept) / static_cast<double>(blocks) : 1;
+  }
+}
+
+void draw_blocks(models::Network& network, std::uint64_t seed, std::int64_t step,
+                 std::int64_t kept) {
+  // The last `b` there is: no block's number, which stochastic depth draws with.
+  Rng rng(seed, RngPurpose::depth, static_cast<std::uint64_t>(step), 0xffffffff);
+  // Selection sampling (Knuth, algorithm S): each block is kept with the probability that fills up
+  // what is still to be kept of those that are left.
+  std::int64_t wanted = kept;
+  for (std::int64_t i = 0; i < network.block_count(); ++i) {
+    const auto left = static_cast<std::uint32_t>(network.block_count() - i);
+    const bool keep = static_cast<std::int64_t>(rng.below(left)) < wanted;
+    network.block(i).gates.forward.branch = keep ? 1 : 0;
+    wanted -= keep;
+  }
+}
+
 }  // namespace rn::train

@@ -29,4 +29,14 @@ void set_survival(models::NetworkSpec& spec, double rate, DepthDecay decay);
 void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step,
                 std::int64_t images, DepthMode mode = DepthMode::batch);
 
+// Training of effective paths (Veit, Wilber and Belongie 2016, section 5): in every step exactly
+// `kept` blocks have their branch, drawn without replacement; evaluation has all of them. Sets the
+// survival of every block: 1, or with `rescale` the share of steps that a branch is there for,
+// which evaluation scales it by. Errors (usage): not 1 to the number of blocks, plain layers.
+void set_kept_blocks(models::NetworkSpec& spec, std::int64_t kept, bool rescale);
+
+// Opens the gates of `kept` branches and closes the others: a pure function of (seed, step).
+void draw_blocks(models::Network& network, std::uint64_t seed, std::int64_t step,
+                 std::int64_t kept);
+
 }  // namespace rn::train

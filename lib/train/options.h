@@ -30,6 +30,8 @@ struct TrainOptions {
   std::optional<double> stochastic_depth = {};  // death rate; unset: as the network has it
   DepthDecay depth_decay = DepthDecay::linear;
   DepthMode depth_mode = DepthMode::batch;
+  std::int64_t keep_blocks = 0;  // exactly so many branches a step; 0: all
+  bool rescale_blocks = false;   // evaluation scales branches by their share of steps
   Dtype dtype = Dtype::f32;
   Device device = cpu;
 

@@ -96,7 +96,15 @@ void describe_run(Session& s) {
     s.initial = load_initial(o.init, o.dtype, initial.sha256);
     s.file.spec = initial_spec(s.initial->file, info, o.reset_head, !o.normalize);
   }
+  if (o.stochastic_depth && o.keep_blocks != 0) {
+    fail(ErrorKind::usage,
+         "--stochastic-depth and --keep-blocks both choose the branches: one of them");
+  }
+  if (o.rescale_blocks && o.keep_blocks == 0) {
+    fail(ErrorKind::usage, "--rescale-blocks goes with --keep-blocks");
+  }
   if (o.stochastic_depth) set_survival(s.file.spec, *o.stochastic_depth, o.depth_decay);
+  if (o.keep_blocks != 0) set_kept_blocks(s.file.spec, o.keep_blocks, o.rescale_blocks);
   check_fits(s.file.spec, info);
   if (s.test) check_fits(s.file.spec, s.test->info());
   s.file.dtype = wide(o.dtype);

@@ -120,7 +120,12 @@ void Trainer::begin_work(std::int64_t first_image) {
 void Trainer::train_step(const data::Batch& batch, Clock::time_point begin) {
   TrainingState& state = s_.state();
   const double lr = s_.schedule->lr(state.step);
-  draw_depth(*s_.network, s_.options.seed, state.step, batch.images.dim(0), s_.options.depth_mode);
+  const TrainOptions& o = s_.options;
+  if (o.keep_blocks > 0) {
+    draw_blocks(*s_.network, o.seed, state.step, o.keep_blocks);
+  } else {
+    draw_depth(*s_.network, o.seed, state.step, batch.images.dim(0), o.depth_mode);
+  }
   const StepResult result = stepper_.run(batch, lr);
   s_.network->reset_gates();
   if (!result.diverged.empty()) diverged(result.diverged, lr);

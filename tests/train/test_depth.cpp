@@ -107,3 +107,71 @@ TEST_CASE("a branch that is left out learns nothing", "[train]") {
     if (s->name == "stage3.block1.bn1.running_mean") CHECK(s->value.data<float>()[0] != 0);
   }
 }
+
+TEST_CASE("exactly k blocks are kept, all of them equally often", "[train]") {
+  auto spec = models::make_arch("resnet20-cifar", {.height = 8, .width = 8, .base_width = 4});
+  set_kept_blocks(spec, 4, false);
+  for (const auto& block : spec.blocks) CHECK(block.survival == 1);
+  set_kept_blocks(spec, 3, true);
+  for (const auto& block : spec.blocks) CHECK(block.survival == Approx(1.0 / 3));
+  CHECK_THROWS_AS(set_kept_blocks(spec, 0, false), Error);
+  CHECK_THROWS_AS(set_kept_blocks(spec, 10, false), Error);
+  auto vgg = models::make_arch("vgg15-cifar");
+  CHECK(contains(error_of(ErrorKind::usage, [&] { set_kept_blocks(vgg, 3, false); }),
+                 "no shortcuts"));
+  models::Network network(spec, Dtype::f32);
+  std::vector<int> there(9, 0);
+  std::vector<std::vector<int>> together(9, std::vector<int>(9, 0));
+  for (int step = 0; step < 3600; ++step) {
+    network.reset_gates();
+    draw_blocks(network, 3, step, 4);
+    std::vector<std::size_t> kept;
+    for (std::size_t b = 0; b < 9; ++b) {
+      if (network.block(static_cast<std::int64_t>(b)).gates.forward.branch == 1) kept.push_back(b);
+    }
+    REQUIRE(kept.size() == 4);
+    for (const std::size_t b : kept) {
+      ++there[b];
+      for (const std::size_t c : kept) ++together[b][c];
+    }
+  }
+  for (std::size_t b = 0; b < 9; ++b) {
+    CHECK(std::abs(there[b] - 1600) < 5 * std::sqrt(3600 * 4.0 / 9 * 5 / 9));
+    for (std::size_t c = 0; c < b; ++c) {  // pairs: 4/9 * 3/8
+      CHECK(std::abs(together[b][c] - 600) < 5 * std::sqrt(600.0));
+    }
+  }
+}
+
+TEST_CASE("training of effective paths resumes to the same bytes", "[train]") {
+  const TempDir folder;
+  TrainOptions whole = tiny(folder, "whole.h5");
+  whole.keep_blocks = 2;
+  whole.arch = "preresnet14-cifar";
+  REQUIRE(train::train(whole).ended == Ended::complete);
+  TrainOptions part = whole;
+  part.output = folder / "part.h5";
+  part.resume = true;
+  part.stop = stop_at(4);
+  REQUIRE(train::train(part).ended == Ended::stopped);
+  part.stop = {};
+  REQUIRE(train::train(part).ended == Ended::complete);
+  CHECK(slurp(whole.output) == slurp(part.output));
+  CHECK(load_model(whole.output).file.spec.blocks.back().survival == 1);
+
+  // Keeping all of them is the ordinary training; keeping some is not.
+  TrainOptions all = whole, ordinary = whole;
+  all.keep_blocks = 6;
+  all.output = folder / "all.h5";
+  ordinary.keep_blocks = 0;
+  ordinary.output = folder / "ordinary.h5";
+  REQUIRE(train::train(all).ended == Ended::complete);
+  REQUIRE(train::train(ordinary).ended == Ended::complete);
+  CHECK(slurp(all.output) == slurp(ordinary.output));
+  CHECK(slurp(whole.output) != slurp(ordinary.output));
+
+  TrainOptions both = whole;
+  both.output = folder / "both.h5";
+  both.stochastic_depth = 0.5;
+  CHECK_THROWS_AS(train::train(both), Error);
+}

@@ -22,17 +22,18 @@ struct PlotTool {
 
 inline void bind(CLI::App& app, PlotTool& o) {
   app.add_option("FILE", o.files,
-                 "Models from resnet-train, or results of resnet-lesion; - is stdin")
+                 "Models from resnet-train, results of resnet-lesion, resnet-paths; - is stdin")
       ->type_name("FILE")
       ->required();
-  app.add_option(
-         "--show", o.show,
-         "Models: panels from top to bottom, error (the default), loss, lr. Lesions: error, "
-         "loss, flips or confidence")
+  app.add_option("--show", o.show,
+                 "Models: panels, error (the default), loss, lr. Lesions: error, loss, flips or "
+                 "confidence. Paths: lengths, sampled, effective, weights, damage; of tables also "
+                 "boundaries, branches")
       ->type_name("WHAT")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(CLI::IsMember({"error", "loss", "lr", "flips", "confidence"}));
+      ->check(CLI::IsMember({"error", "loss", "lr", "flips", "confidence", "lengths", "sampled",
+                             "effective", "weights", "damage", "boundaries", "branches"}));
   app.add_option("--label", o.labels,
                  "Name of a model or study in the legend; once for each, in order")
       ->type_name("TEXT")

@@ -35,7 +35,8 @@ inline plot::LesionPlot lesion_plot(const PlotTool& o, study::Study study) {
   if (plot.chart == plot::LesionChart::matrix) plot.size = {480, 420};
   set_common(o, plot);
   const std::string what = o.show.empty() ? "error" : o.show.front();
-  if (o.show.size() > 1 || what == "lr") {
+  const bool known = what == "error" || what == "loss" || what == "flips" || what == "confidence";
+  if (o.show.size() > 1 || !known) {
     fail(ErrorKind::usage, "lesions have one panel: --show error, loss, flips or confidence");
   }
   if (study == study::Study::shapley || study == study::Study::pairs) {

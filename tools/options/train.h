@@ -87,6 +87,12 @@ inline void bind_network(CLI::App& app, TrainTool& o) {
   app.add_option("--depth-mode", o.depth_mode, "Draw once for a batch, or for every row (image)")
       ->type_name("KIND")
       ->check(checked(train::parse_depth_mode));
+  app.add_option("--keep-blocks", o.train.keep_blocks,
+                 "In each step only K blocks have their branch, drawn anew; 0: all")
+      ->type_name("K")
+      ->check(cli::whole(0, 100000));
+  app.add_flag("--rescale-blocks", o.train.rescale_blocks,
+               "With --keep-blocks: scale the branches in evaluation by K / blocks");
   cli::not_recipe(app.add_flag("--list-archs", o.list_archs, "List the architectures, and stop"));
 }
 

@@ -1,0 +1,12 @@
+// The CPU's side of ops/stack.h; arguments have been checked.
+#pragma once
+
+#include "ops/stack.h"
+
+namespace rn::ops::cpu {
+void conv_stack_backward(const Conv2d& conv, const ConvStack& args);
+void conv_stack_weights(const Conv2d& conv, const ConvStackWeights& args);
+void stack_products(const Tensor& x, std::int64_t images, std::int64_t total, const Tensor& squares,
+                    const Tensor& dots);
+void stack_mask(const Tensor& x, const Operand& input);
+}  // namespace rn::ops::cpu
