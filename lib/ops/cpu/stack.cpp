@@ -43,11 +43,6 @@ void for_parts(std::int64_t images, std::int64_t gradients, int tile, F&& body) 
   });
 }
 
-template <class T>
-const T* pointer(const Tensor& tensor) {
-  return tensor ? tensor.data<T>() : nullptr;
-}
-
 // OHWI weights with the factors of their output and input channels.
 template <class T>
 const T* folded_weights(const ConvStack& args, bool fold_scale) {
@@ -97,7 +92,7 @@ void backward(const Conv2d& conv, const ConvStack& args) {
                 if (masked || (inside && adds)) {
                   mask_rows(input.at(in_at), stored ? stored + in_at : nullptr,
                             inside && adds ? inside + add_at : nullptr, T(1), count * in_rows, g.i,
-                            dx);
+                            dx, dx);
                 }
                 if (scale_after || (outside && adds)) {
                   GradientRows<T> sum;
@@ -203,7 +198,7 @@ void stack_mask(const Tensor& x, const Operand& input) {
     parallel_for(static_cast<int>(x.dim(0)), [&](int at) {
       const std::int64_t image = (at % images) * rows * channels;
       mask_rows(mask.at(image), stored ? stored + image : nullptr, static_cast<const T*>(nullptr),
-                T(1), rows, channels, data + at * rows * channels);
+                T(1), rows, channels, data + at * rows * channels, data + at * rows * channels);
     });
   });
 }
