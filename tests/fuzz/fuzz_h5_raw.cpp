@@ -163,7 +163,8 @@ int main(int argc, char** argv) {
       mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   std::vector<io::Bytes> seeds;
   for (const io::Bytes& sound :
-       {fuzz::model_image(), fuzz::keras_image(false), fuzz::keras_image(true)}) {
+       {fuzz::model_image(), fuzz::keras_image(false), fuzz::keras_image(true), fuzz::data_image(),
+        fuzz::lesion_image()}) {
     seeds.push_back(sound);
     seeds.push_back(fuzz::in_old_layout(sound));
     if (!fuzz::holds([&] { io::H5::open_image(seeds.back(), "seed"); })) fuzz::broken("a bad seed");
