@@ -10,11 +10,11 @@
 namespace rn::io {
 namespace {
 
-// Version 1.8's format: metadata carries checksums, attributes may be long, and every tool of the
-// last fifteen years reads it.
-Handle access_list() {
+// Written is version 1.8's format: metadata carries checksums, attributes may be long, and every tool
+// of the last fifteen years reads it. Read is whatever libhdf5 knows.
+Handle access_list(bool writing) {
   Handle fapl(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  H5Pset_libver_bounds(fapl.get(), H5F_LIBVER_V18, H5F_LIBVER_V18);
+  if (writing) H5Pset_libver_bounds(fapl.get(), H5F_LIBVER_V18, H5F_LIBVER_V18);
   H5Pset_fapl_core(fapl.get(), std::size_t{1} << 20, false);
   return fapl;
 }
@@ -79,7 +79,7 @@ H5 H5::create() {
   auto impl = std::make_unique<Impl>();
   impl->name = "new file";
   impl->writable = true;
-  const Handle fapl = access_list();
+  const Handle fapl = access_list(true);
   const Handle fcpl(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
   H5Pset_obj_track_times(fcpl.get(), false);
   impl->file = H5Fcreate(image_name().c_str(), H5F_ACC_TRUNC, fcpl.get(), fapl.get());
@@ -97,7 +97,7 @@ H5 H5::open_image(Bytes image, std::string name, std::string_view expected) {
   auto impl = std::make_unique<Impl>();
   impl->name = std::move(name);
   impl->bytes = std::move(image);
-  const Handle fapl = access_list();
+  const Handle fapl = access_list(false);
   H5FD_file_image_callbacks_t callbacks{
       lend, keep, refuse, leave, same, forget, impl->bytes.data()};
   H5Pset_file_image_callbacks(fapl.get(), &callbacks);

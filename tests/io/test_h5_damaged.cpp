@@ -168,6 +168,19 @@ TEST_CASE("foreign HDF5 opens, and its texts and numbers are read") {
                  "not of a type read here"));
 }
 
+TEST_CASE("files in libhdf5's newest layout open too") {
+  const test::TempDir dir;
+  const std::string path = dir / "new.h5";
+  const hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_libver_bounds(fapl, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+  const hid_t f = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, fapl);
+  const float value = 1.5F;
+  const hid_t x = make(f, "x", H5T_IEEE_F32LE, {1});
+  H5Dwrite(x, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, &value);
+  H5Dclose(x), H5Fclose(f), H5Pclose(fapl);
+  CHECK(H5::open(path).read("x", Tag::workspace).data<float>()[0] == 1.5F);
+}
+
 TEST_CASE("a claimed size that the file does not hold allocates nothing") {
   const test::TempDir dir;
   const H5 file = H5::open_image(
