@@ -19,9 +19,14 @@ enum class ErrorKind {
   shape,    // an op's contract was broken: a defect of the caller (exit 1)
 };
 
+// A message may quote what a file says. Control characters become "\x1b" and the like, so that it
+// stays one line, and harmless to terminals and logs.
+std::string one_line(const std::string& text);
+
 class Error : public std::runtime_error {
  public:
-  Error(ErrorKind kind, const std::string& what) : std::runtime_error(what), kind_(kind) {}
+  Error(ErrorKind kind, const std::string& what)
+      : std::runtime_error(one_line(what)), kind_(kind) {}
   ErrorKind kind() const { return kind_; }
 
  private:

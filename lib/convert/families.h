@@ -33,7 +33,7 @@ class Inventory {
   std::vector<std::pair<std::string, LayerKind>> layers_;
 };
 
-// "a, b, c (and 4 more)": the first `most` of them.
+// "a, b, c (and 4 more)": the first `most` of them; long ones are cut.
 std::string some(const std::vector<std::string>& names, std::size_t most = 10);
 
 // Each returns nothing where the names are not of its kind, and throws where they are but the

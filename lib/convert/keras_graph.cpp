@@ -32,8 +32,9 @@ class Parser {
     if (!value.is_string()) bad(fmt::format("{} of {} is no text", key, where));
     return value.get<std::string>();
   }
-  // A whole number, or a list of equal ones: [3, 3].
-  int square(const json& config, const char* key, int otherwise, const std::string& where) const;
+  // A whole number of at least `least`, or a list of equal ones: [3, 3].
+  int square(const json& config, const char* key, int least, int otherwise,
+             const std::string& where) const;
   bool truth(const json& config, const char* key, bool otherwise) const {
     return config.contains(key) && config[key].is_boolean() ? config[key].get<bool>() : otherwise;
   }
@@ -47,7 +48,7 @@ class Parser {
   std::string file_;
 };
 
-int Parser::square(const json& config, const char* key, int otherwise,
+int Parser::square(const json& config, const char* key, int least, int otherwise,
                    const std::string& where) const {
   if (!config.contains(key) || config[key].is_null()) return otherwise;
   std::set<std::int64_t> seen;
@@ -61,8 +62,11 @@ int Parser::square(const json& config, const char* key, int otherwise,
     }
   };
   collect(config[key], collect, 0);
-  if (seen.size() != 1 || *seen.begin() < 0 || *seen.begin() > 1 << 16) {
+  if (seen.size() != 1) {
     bad(fmt::format("{} of {} is not the same in both directions", key, where));
+  }
+  if (*seen.begin() < least || *seen.begin() > 1 << 16) {
+    bad(fmt::format("{} of {} is {}", key, where, *seen.begin()));
   }
   return static_cast<int>(*seen.begin());
 }
@@ -75,12 +79,12 @@ void Parser::describe(const json& config, KerasNode& node) const {
     bad(where + " has channels first");
   }
   if (conv || pool) {
-    node.kernel = square(config, conv ? "kernel_size" : "pool_size", conv ? 1 : 2, where);
-    node.stride = square(config, "strides", conv ? 1 : node.kernel, where);
+    node.kernel = square(config, conv ? "kernel_size" : "pool_size", 1, conv ? 1 : 2, where);
+    node.stride = square(config, "strides", 1, conv ? 1 : node.kernel, where);
     node.same = config.contains("padding") && config["padding"] == "same";
   }
-  if (conv &&
-      (square(config, "dilation_rate", 1, where) != 1 || square(config, "groups", 1, where) != 1)) {
+  if (conv && (square(config, "dilation_rate", 1, 1, where) != 1 ||
+               square(config, "groups", 1, 1, where) != 1)) {
     bad(where + " is dilated or grouped");
   }
   if (conv || node.type == "Dense") {
@@ -97,10 +101,10 @@ void Parser::describe(const json& config, KerasNode& node) const {
     node.momentum = real(config, "momentum", 0.99);
     const int axis = config.contains("axis") && config["axis"].is_number_integer()
                          ? config["axis"].get<int>()
-                         : square(config, "axis", 3, where);
+                         : square(config, "axis", 0, 3, where);
     if (axis != 3 && axis != -1) bad(where + " is not over the last axis");
   }
-  if (node.type == "ZeroPadding2D") node.pad = square(config, "padding", 1, where);
+  if (node.type == "ZeroPadding2D") node.pad = square(config, "padding", 0, 1, where);
   if (node.type == "Activation") {
     node.type = config.contains("activation") && config["activation"].is_string()
                     ? config["activation"].get<std::string>()
@@ -137,14 +141,24 @@ void Parser::find_inputs(const json& inbound, std::vector<std::string>& names, i
 void Parser::bypass(std::vector<KerasNode>& nodes) const {
   static const std::set<std::string> passing{
       "Dropout", "Flatten", "linear", "Identity", "Reshape", "SpatialDropout2D", "GaussianNoise"};
-  for (KerasNode& node : nodes) {
-    for (int& input : node.inputs) {
-      for (std::size_t steps = 0; steps < nodes.size(); ++steps) {
-        const KerasNode& from = nodes[static_cast<std::size_t>(input)];
-        if (passing.count(from.type) == 0 || from.inputs.size() != 1) break;
-        input = from.inputs[0];
-      }
+  std::vector<bool> passes;
+  for (const KerasNode& node : nodes) {
+    passes.push_back(passing.count(node.type) > 0 && node.inputs.size() == 1);
+  }
+  std::vector<int> source(nodes.size(), -1);  // what a layer passes on; found once
+  const auto resolve = [&](int start) {
+    std::vector<std::size_t> chain;
+    auto at = static_cast<std::size_t>(start);
+    for (; source[at] < 0 && passes[at]; at = static_cast<std::size_t>(nodes[at].inputs[0])) {
+      if (chain.size() > nodes.size()) bad("layer '" + nodes[at].name + "' runs in a circle");
+      chain.push_back(at);
     }
+    const int end = source[at] < 0 ? static_cast<int>(at) : source[at];
+    for (const std::size_t layer : chain) source[layer] = end;
+    return end;
+  };
+  for (KerasNode& node : nodes) {
+    for (int& input : node.inputs) input = resolve(input);
   }
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (passing.count(nodes[i].type) > 0) continue;

@@ -322,13 +322,14 @@ void Walk::run() {
   }
   if (index < 0) fail(ErrorKind::input, "{}: model_config: no input layer", names_.file().name);
   stem(follow(index));
+  std::set<int> forks;
   while (at(index).consumers.size() == 2) {
+    if (!forks.insert(index).second) bad(at(index), "runs in a circle");
     if (ahead_.size() == 2 &&
         (ahead_[0]->type != "BatchNormalization" || ahead_[1]->type != "relu")) {
       bad(*ahead_[0], "stands between two blocks");
     }
     if (!ahead_.empty() && ahead_.size() != 2) bad(*ahead_[0], "stands between two blocks");
-    if (found_.spec.blocks.size() > nodes_.size()) bad(at(index), "runs in a circle");
     const int add = block(index);
     Path path{&at(add)};
     index = add;

@@ -144,7 +144,8 @@ const std::vector<ArchOption>& arch_options() {
 }
 
 void apply_options(const RecognizeOptions& options, NetworkSpec& spec) {
-  for (const auto& [key, value] : options.options) {
+  for (const auto& option : options.options) {
+    const std::string &key = option.first, &value = option.second;
     const auto found = std::find_if(handlers().begin(), handlers().end(),
                                     [&](const Handler& handler) { return handler.key == key; });
     if (found == handlers().end()) {

@@ -100,9 +100,11 @@ std::size_t Inventory::rank(const std::string& name) const {
 }
 
 std::string some(const std::vector<std::string>& names, std::size_t most) {
+  constexpr std::size_t longest = 120;
   std::string text;
   for (std::size_t i = 0; i < std::min(names.size(), most); ++i) {
-    text += (i > 0 ? ", " : "") + names[i];
+    const bool fits = names[i].size() <= longest;
+    text += (i > 0 ? ", " : "") + (fits ? names[i] : names[i].substr(0, longest) + "...");
   }
   if (names.size() > most) text += fmt::format(" (and {} more)", names.size() - most);
   return text;

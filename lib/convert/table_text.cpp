@@ -93,7 +93,9 @@ std::string table_text(const models::NetworkSpec& spec) {
   return text;
 }
 
-models::NetworkSpec parse_table(const std::string& text, const std::string& file) {
+namespace {
+
+models::NetworkSpec parse(const std::string& text, const std::string& file) {
   models::NetworkSpec spec;
   int seen[3] = {0, 0, 0};
   for (std::size_t from = 0; from < text.size();) {
@@ -139,6 +141,18 @@ models::NetworkSpec parse_table(const std::string& text, const std::string& file
   }
   models::check(spec);
   return spec;
+}
+
+}  // namespace
+
+models::NetworkSpec parse_table(const std::string& text, const std::string& file) {
+  try {
+    return parse(text, file);
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    if (what.starts_with(file)) throw;
+    fail(ErrorKind::input, "{}: {}: {}", file, table_key, what);  // of a word, or of the whole
+  }
 }
 
 }  // namespace rn::convert

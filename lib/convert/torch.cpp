@@ -283,6 +283,10 @@ void build_table(const Inventory& names, const RecognizeOptions& options, Scheme
                  Recognized& found) {
   models::NetworkSpec& spec = found.spec;
   const std::vector<int> counts = count_blocks(names, scheme);
+  if (counts.empty()) {
+    fail(ErrorKind::input, "{}: has blocks, but none with a number ({})", names.file().name,
+         scheme.prefix(1, 1));
+  }
   const nn::Order order = order_of(names, scheme, counts, found);
   for (std::size_t s = 0; s < counts.size(); ++s) {
     for (int i = 1; i <= counts[s]; ++i) {

@@ -8,6 +8,8 @@
 namespace rn::convert {
 namespace {
 
+constexpr const char* counter_suffix = ".num_batches_tracked";
+
 // Axes of the source for each axis of the result, at most four.
 using Axes = std::vector<int>;
 
@@ -127,7 +129,7 @@ std::vector<Pair> account(const Inventory& names, const Recognized& found) {
     }
   }
   for (const io::Weight& weight : file.weights) {
-    if (used.count(&weight) == 0 && !weight.name.ends_with("num_batches_tracked")) {
+    if (used.count(&weight) == 0 && !weight.name.ends_with(counter_suffix)) {
       complaints.unused(weight.name);
     }
   }
@@ -172,9 +174,28 @@ models::Network load(const io::WeightFile& file, const Recognized& found) {
   return network;
 }
 
+NormCounters load_counters(const io::WeightFile& file, const Recognized& found) {
+  constexpr std::int64_t most = std::int64_t{1} << 53;
+  const Inventory names(file);
+  NormCounters counters;
+  for (const Layer& layer : layers_of(found.spec)) {
+    const auto there = names.entries().find(found.layers.at(layer.name) + counter_suffix);
+    if (layer.kind != LayerKind::norm || there == names.entries().end()) continue;
+    const Tensor& value = there->second.weight->value;
+    const bool whole = value.dtype() == Dtype::i64 && value.size() == 1;
+    const std::int64_t count = whole ? *value.data<std::int64_t>() : -1;
+    if (count < 0 || count > most) {
+      fail(ErrorKind::input, "{}: {} is {}{}; expected one number of batches", file.name,
+           there->first, value.describe(), whole ? fmt::format(", {}", count) : std::string());
+    }
+    if (count > 0) counters[layer.name] = count;
+  }
+  return counters;
+}
+
 std::vector<io::Weight> unload(const models::Network& network, Convention convention,
                                const std::vector<std::pair<Layer, std::string>>& layers,
-                               std::optional<std::int64_t> counters) {
+                               const std::optional<NormCounters>& counters) {
   std::map<std::string, Tensor> values;
   for (const auto& p : network.store().parameters()) values.emplace(p->name, p->value);
   for (const auto& s : network.store().states()) values.emplace(s->name, s->value);
@@ -190,8 +211,9 @@ std::vector<io::Weight> unload(const models::Network& network, Convention conven
     }
     if (layer.kind == LayerKind::norm && convention == Convention::torch && counters) {
       Tensor counter({}, Dtype::i64, Tag::workspace);
-      *counter.data<std::int64_t>() = *counters;
-      weights.push_back({theirs + ".num_batches_tracked", "i64", std::move(counter)});
+      const auto known = counters->find(layer.name);
+      *counter.data<std::int64_t>() = known == counters->end() ? 0 : known->second;
+      weights.push_back({theirs + counter_suffix, "i64", std::move(counter)});
     }
   }
   return weights;

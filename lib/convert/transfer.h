@@ -23,10 +23,17 @@ std::string tensor_name(Convention convention, const std::string& layer, LayerKi
 // (num_batches_tracked) may be there or not.
 models::Network load(const io::WeightFile& file, const Recognized& found);
 
+// Batches that each norm (by our layer's name) has seen, as PyTorch counts them in
+// num_batches_tracked.
+using NormCounters = std::map<std::string, std::int64_t>;
+
+// The counters of a file that are not 0. Errors (input): no single integer from 0 to 2^53.
+NormCounters load_counters(const io::WeightFile& file, const Recognized& found);
+
 // The network's tensors under foreign names, in foreign layout; `layers` by our layer's name. With
-// counters, torch norms also get num_batches_tracked (i64, rank 0) of that value.
+// counters, each torch norm also gets num_batches_tracked (i64, rank 0): its own, or 0.
 std::vector<io::Weight> unload(const models::Network& network, Convention convention,
                                const std::vector<std::pair<Layer, std::string>>& layers,
-                               std::optional<std::int64_t> counters);
+                               const std::optional<NormCounters>& counters);
 
 }  // namespace rn::convert

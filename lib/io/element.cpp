@@ -91,9 +91,12 @@ void gather(const ElementView& view, std::span<To> out) {
     }
     for (std::size_t axis = rank; axis-- > 1;) {
       const std::size_t k = axis - 1;
-      at += view.strides[k];
-      if (++index[k] < view.shape[k]) break;
-      at -= view.strides[k] * view.shape[k];
+      if (index[k] + 1 < view.shape[k]) {
+        ++index[k];
+        at += view.strides[k];
+        break;
+      }
+      at -= view.strides[k] * index[k];  // back to its beginning; never beyond what is checked
       index[k] = 0;
     }
   }
@@ -144,19 +147,12 @@ std::uint64_t widened_bytes(const Shape& shape, Element element, const std::stri
     fail(ErrorKind::input, "{}: {} dimensions; {} are the most", where, shape.size(),
          WeightLimits::rank);
   }
-  std::int64_t count = 1, bytes = 0;
-  bool empty = false;
-  for (const std::int64_t d : shape) {
-    if (d < 0) fail(ErrorKind::input, "{}: shape {} is negative", where, to_string(shape));
-    empty = empty || d == 0;
+  if (std::any_of(shape.begin(), shape.end(), [](std::int64_t d) { return d < 0; })) {
+    fail(ErrorKind::input, "{}: shape {} is negative", where, to_string(shape));
   }
-  if (empty) return 0;
-  bool fits = true;
-  for (const std::int64_t d : shape) fits = fits && !__builtin_mul_overflow(count, d, &count);
-  const auto width = static_cast<std::int64_t>(size_of(widened(element)));
-  fits = fits && !__builtin_mul_overflow(count, width, &bytes);
-  if (!fits) fail(ErrorKind::input, "{}: shape {} is too large", where, to_string(shape));
-  return static_cast<std::uint64_t>(bytes);
+  const auto count = count_elements(shape);
+  if (!count) fail(ErrorKind::input, "{}: shape {} is too large", where, to_string(shape));
+  return static_cast<std::uint64_t>(*count) * size_of(widened(element));
 }
 
 Tensor copy_out(const ElementView& view, const std::string& where) {
@@ -189,7 +185,7 @@ Shape row_major(const Shape& shape) {
   std::int64_t stride = 1;
   for (std::size_t i = shape.size(); i-- > 0;) {
     strides[i] = stride;
-    if (__builtin_mul_overflow(stride, shape[i], &stride)) stride = 0;
+    stride *= std::max<std::int64_t>(shape[i], 1);
   }
   return strides;
 }

@@ -55,7 +55,7 @@ std::uint64_t widened_bytes(const Shape& shape, Element element, const std::stri
 // outside the storage; an unsigned integer over 2^63.
 Tensor copy_out(const ElementView& view, const std::string& where);
 
-// The strides of a row-major tensor.
+// The strides of a row-major tensor, whose elements can be counted (count_elements).
 Shape row_major(const Shape& shape);
 
 }  // namespace rn::io

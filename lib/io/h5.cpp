@@ -10,11 +10,11 @@
 namespace rn::io {
 namespace {
 
-// Version 1.8's format: metadata carries checksums, attributes may be long, and every tool of the
-// last fifteen years reads it.
-Handle access_list() {
+// Written is version 1.8's format: metadata carries checksums, attributes may be long, and every tool
+// of the last fifteen years reads it. Read is whatever libhdf5 knows.
+Handle access_list(bool writing) {
   Handle fapl(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  H5Pset_libver_bounds(fapl.get(), H5F_LIBVER_V18, H5F_LIBVER_V18);
+  if (writing) H5Pset_libver_bounds(fapl.get(), H5F_LIBVER_V18, H5F_LIBVER_V18);
   H5Pset_fapl_core(fapl.get(), std::size_t{1} << 20, false);
   return fapl;
 }
@@ -79,7 +79,7 @@ H5 H5::create() {
   auto impl = std::make_unique<Impl>();
   impl->name = "new file";
   impl->writable = true;
-  const Handle fapl = access_list();
+  const Handle fapl = access_list(true);
   const Handle fcpl(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
   H5Pset_obj_track_times(fcpl.get(), false);
   impl->file = H5Fcreate(image_name().c_str(), H5F_ACC_TRUNC, fcpl.get(), fapl.get());
@@ -97,7 +97,7 @@ H5 H5::open_image(Bytes image, std::string name, std::string_view expected) {
   auto impl = std::make_unique<Impl>();
   impl->name = std::move(name);
   impl->bytes = std::move(image);
-  const Handle fapl = access_list();
+  const Handle fapl = access_list(false);
   H5FD_file_image_callbacks_t callbacks{
       lend, keep, refuse, leave, same, forget, impl->bytes.data()};
   H5Pset_file_image_callbacks(fapl.get(), &callbacks);
@@ -133,72 +133,6 @@ Bytes H5::image() const {
 void H5::Impl::check_writable(const std::string& path) const {
   silence_hdf5();
   require(writable, "{}: is open for reading; cannot write {}", name, quoted(path));
-}
-
-bool H5::Impl::has(const std::string& path) const {
-  silence_hdf5();
-  // H5Lexists wants every component but the last to exist; links out of the file are not followed.
-  for (std::size_t end = 0; end != std::string::npos && end < path.size();) {
-    end = path.find('/', end + 1);
-    const std::string prefix = path.substr(0, end);
-    if (prefix.empty() || prefix == "/") continue;
-    H5L_info_t link;
-    if (H5Lexists(file, prefix.c_str(), H5P_DEFAULT) <= 0 ||
-        H5Lget_info(file, prefix.c_str(), &link, H5P_DEFAULT) < 0 ||
-        (link.type != H5L_TYPE_HARD && link.type != H5L_TYPE_SOFT) ||
-        H5Oexists_by_name(file, prefix.c_str(), H5P_DEFAULT) <= 0) {
-      H5Eclear2(H5E_DEFAULT);
-      return false;
-    }
-  }
-  return true;
-}
-
-void H5::Impl::make_groups(const std::string& path) const {
-  // Component by component: groups that libhdf5 makes on the way would carry time stamps.
-  const Handle gcpl(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
-  H5Pset_obj_track_times(gcpl.get(), false);
-  for (std::size_t end = 0; end != std::string::npos && end < path.size();) {
-    end = path.find('/', end + 1);
-    const std::string prefix = path.substr(0, end);
-    if (prefix.empty() || prefix == "/" || has(prefix)) continue;
-    const Handle group(H5Gcreate2(file, prefix.c_str(), H5P_DEFAULT, gcpl.get(), H5P_DEFAULT),
-                       H5Gclose);
-    if (!group.ok()) {
-      fail(ErrorKind::failed, "{}: cannot make group {}{}", name, quoted(prefix), hdf5_reason());
-    }
-  }
-}
-
-void H5::Impl::make_parents(const std::string& path) const {
-  const std::size_t slash = path.rfind('/');
-  if (slash != std::string::npos && slash > 0) make_groups(path.substr(0, slash));
-}
-
-Handle H5::Impl::open_object(const std::string& path) const {
-  if (!has(path)) fail(ErrorKind::input, "{}: has no {}", name, quoted(path));
-  Handle object(H5Oopen(file, path.c_str(), H5P_DEFAULT), H5Oclose);
-  if (!object.ok()) {
-    fail(ErrorKind::input, "{}: cannot open {}{}", name, quoted(path), hdf5_reason());
-  }
-  return object;
-}
-
-bool H5::has(const std::string& path) const { return impl_->has(path); }
-
-std::vector<std::string> H5::list(const std::string& group) const {
-  const Handle object = impl_->open_object(group);
-  std::vector<std::string> names;
-  const auto collect = [](hid_t, const char* name, const H5L_info_t*, void* out) -> herr_t {
-    static_cast<std::vector<std::string>*>(out)->emplace_back(name);
-    return 0;
-  };
-  if (H5Iget_type(object.get()) != H5I_GROUP ||
-      H5Literate(object.get(), H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, collect, &names) < 0) {
-    fail(ErrorKind::input, "{}: cannot list {}{}", name(), quoted(group), hdf5_reason());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 }  // namespace rn::io

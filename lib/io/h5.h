@@ -79,6 +79,9 @@ class H5 {
   void set(const std::string& path, const std::string& name, std::span<const std::string> values);
   std::vector<std::string> get_strings(const std::string& path, const std::string& name,
                                        std::size_t limit) const;
+  // Where the object lies in the file: the same for all paths to it, since links may lead to one
+  // object by many ways, and in circles.
+  std::uint64_t address(const std::string& path) const;
   bool is_group(const std::string& path) const;    // false also where nothing is
   bool is_dataset(const std::string& path) const;  // false also where nothing is
   std::size_t size() const;                        // bytes of the file as it was opened

@@ -43,7 +43,7 @@ Handle open_attribute(const H5::Impl& impl, const std::string& path, const std::
          quoted(path), hdf5_reason());
   }
   const H5T_class_t found = H5Tget_class(type.get());
-  if ((found != kind && found != or_kind) || H5Sget_simple_extent_npoints(space.get()) != 1) {
+  if ((found != kind && found != or_kind) || count_elements(extents_of(space.get())) != 1) {
     fail(ErrorKind::input, "{}: attribute {} of {} is not {}", impl.name, quoted(attribute),
          quoted(path), what);
   }

@@ -1,6 +1,9 @@
 // Columns of tables: 1-D data sets of numbers or strings.
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <memory>
+#include <new>
 
 #include "io/h5_impl.h"
 
@@ -46,6 +49,22 @@ std::vector<T> read_numbers(const H5::Impl& impl, const std::string& path, hid_t
   return values;
 }
 
+// Text of variable length lies in heaps of the file, where any number of elements may point to one
+// long text: what libhdf5 makes of them may not grow larger than the file. Kept here, because
+// libhdf5 forgets what it has made when it gives up.
+struct TextMemory {
+  std::size_t left;
+  std::vector<std::unique_ptr<char[]>> texts = {};
+
+  static void* take(std::size_t size, void* to) {
+    auto& memory = *static_cast<TextMemory*>(to);
+    if (size > memory.left) return nullptr;
+    memory.left -= size;
+    return memory.texts.emplace_back(new (std::nothrow) char[size]).get();
+  }
+  static void give(void*, void*) {}
+};
+
 }  // namespace
 
 Handle string_type(std::size_t length) {
@@ -57,7 +76,8 @@ Handle string_type(std::size_t length) {
 }
 
 std::vector<std::string> decode_strings(hid_t type, hid_t space, std::size_t count,
-                                        const std::function<herr_t(hid_t, void*)>& read_into) {
+                                        const std::function<herr_t(hid_t, void*)>& read_into,
+                                        hid_t transfer) {
   std::vector<std::string> strings;
   strings.reserve(count);
   // The character set stays the file's: libhdf5 converts padding, not characters.
@@ -66,7 +86,7 @@ std::vector<std::string> decode_strings(hid_t type, hid_t space, std::size_t cou
     std::vector<char*> pointers(count, nullptr);
     if (read_into(memory.get(), pointers.data()) < 0) return {};
     for (const char* p : pointers) strings.emplace_back(p ? p : "");
-    H5Dvlen_reclaim(memory.get(), space, H5P_DEFAULT, pointers.data());
+    H5Dvlen_reclaim(memory.get(), space, transfer, pointers.data());
     return strings;
   }
   H5Tset_strpad(memory.get(), H5T_STR_NULLPAD);
@@ -119,10 +139,18 @@ std::vector<std::string> H5::read_strings(const std::string& path) const {
   if (H5Tget_class(type.get()) != H5T_STRING) {
     fail(ErrorKind::input, "{}: {} does not hold text", name(), quoted(path));
   }
-  const std::size_t count = column_length(*impl_, dataset, path, H5Tget_size(type.get()));
-  auto strings = decode_strings(type.get(), space.get(), count, [&](hid_t memory, void* out) {
-    return count == 0 ? 0 : H5Dread(dataset.get(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, out);
-  });
+  const std::size_t each = H5Tget_size(type.get()) + sizeof(std::string);
+  const std::size_t count = column_length(*impl_, dataset, path, each);
+  TextMemory texts{impl_->writable ? SIZE_MAX : size() + count};  // and their final NULs
+  const Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
+  H5Pset_vlen_mem_manager(transfer.get(), TextMemory::take, &texts, TextMemory::give, nullptr);
+  auto strings = decode_strings(
+      type.get(), space.get(), count,
+      [&](hid_t memory, void* out) {
+        return count == 0 ? 0
+                          : H5Dread(dataset.get(), memory, H5S_ALL, H5S_ALL, transfer.get(), out);
+      },
+      transfer.get());
   if (strings.size() != count) {
     fail(ErrorKind::input, "{}: cannot read {}{}", name(), quoted(path), hdf5_reason());
   }

@@ -1,4 +1,7 @@
 // Data sets that hold tensors, whole or by rows.
+#include <algorithm>
+#include <limits>
+
 #include "io/h5_impl.h"
 
 namespace rn::io {
@@ -54,6 +57,17 @@ bool numeric_dtype(hid_t dataset, Dtype& dtype) {
 }
 
 }  // namespace
+
+Shape extents_of(hid_t space) {
+  const int rank = H5Sget_simple_extent_ndims(space);
+  if (rank < 0 || H5Sget_simple_extent_type(space) == H5S_NULL) return {0};
+  std::vector<hsize_t> dims(static_cast<std::size_t>(rank));
+  if (rank > 0) H5Sget_simple_extent_dims(space, dims.data(), nullptr);
+  constexpr hsize_t most = std::numeric_limits<std::int64_t>::max();
+  Shape shape;
+  for (const hsize_t d : dims) shape.push_back(static_cast<std::int64_t>(std::min(d, most)));
+  return shape;
+}
 
 hid_t file_type(Dtype dtype) {
   switch (dtype) {
@@ -115,8 +129,8 @@ Shape H5::Impl::checked_shape(const Handle& dataset, const std::string& path, st
   const Handle space(H5Dget_space(dataset.get()), H5Sclose);
   const Handle dcpl(H5Dget_create_plist(dataset.get()), H5Pclose);
   const Handle type(H5Dget_type(dataset.get()), H5Tclose);
-  const int rank = H5Sget_simple_extent_ndims(space.get());
-  if (rank < 0 || H5Sget_simple_extent_type(space.get()) == H5S_NULL) {
+  if (H5Sget_simple_extent_ndims(space.get()) < 0 ||
+      H5Sget_simple_extent_type(space.get()) == H5S_NULL) {
     fail(ErrorKind::input, "{}: {} holds nothing{}", name, quoted(path), hdf5_reason());
   }
   // Data must lie in this very file.
@@ -124,29 +138,25 @@ Shape H5::Impl::checked_shape(const Handle& dataset, const std::string& path, st
     fail(ErrorKind::input, "{}: {} keeps its data in other files, which are not read", name,
          quoted(path));
   }
-  std::vector<hsize_t> dims(static_cast<std::size_t>(rank));
-  if (rank > 0) H5Sget_simple_extent_dims(space.get(), dims.data(), nullptr);
-  std::uint64_t count = 1;
-  bool fits = true;
-  for (const hsize_t d : dims) fits = fits && !__builtin_mul_overflow(count, d, &count);
+  Shape shape = extents_of(space.get());
+  const auto count = count_elements(shape);
   std::uint64_t wanted = 0;
-  fits = fits && !__builtin_mul_overflow(count, element, &wanted) &&
-         wanted <= static_cast<std::uint64_t>(limit);
-  if (!fits) {
-    fail(ErrorKind::input, "{}: {} of [{}] elements is larger than the {} bytes allowed here", name,
-         quoted(path), fmt::join(dims, ", "), limit);
+  if (!count || __builtin_mul_overflow(*count, element, &wanted) ||
+      wanted > static_cast<std::uint64_t>(limit)) {
+    fail(ErrorKind::input, "{}: {} of {} elements is larger than the {} bytes allowed here", name,
+         quoted(path), to_string(shape), limit);
   }
   // Extents are only a claim. Without filters the file must hold the bytes; no filter known
   // shrinks data more than about a thousandfold.
   const std::uint64_t stored = H5Dget_storage_size(dataset.get());
   const std::uint64_t factor = H5Pget_nfilters(dcpl.get()) > 0 ? 4096 : 1;
   std::uint64_t claimed = 0;
-  const bool sane = !__builtin_mul_overflow(count, H5Tget_size(type.get()), &claimed);
+  const bool sane = !__builtin_mul_overflow(*count, H5Tget_size(type.get()), &claimed);
   if (!sane || claimed / factor > stored || (!writable && stored > bytes.size())) {
-    fail(ErrorKind::input, "{}: {} claims [{}] elements, but the file does not hold them; damaged?",
-         name, quoted(path), fmt::join(dims, ", "));
+    fail(ErrorKind::input, "{}: {} claims {} elements, but the file does not hold them; damaged?",
+         name, quoted(path), to_string(shape));
   }
-  return {dims.begin(), dims.end()};
+  return shape;
 }
 
 void H5::write(const std::string& path, const Tensor& tensor) {

@@ -5,13 +5,6 @@
 namespace rn::io {
 namespace {
 
-H5I_type_t kind_of(const H5::Impl& impl, const std::string& path) {
-  if (path != "/" && !impl.has(path)) return H5I_BADID;
-  const Handle object(H5Oopen(impl.file, path.c_str(), H5P_DEFAULT), H5Oclose);
-  H5Eclear2(H5E_DEFAULT);
-  return object.ok() ? H5Iget_type(object.get()) : H5I_BADID;
-}
-
 // numpy has no bfloat16: Keras stores two opaque bytes, and an attribute that says so.
 bool is_bfloat16(const H5& file, const std::string& path, hid_t type) {
   return H5Tget_class(type) == H5T_OPAQUE && H5Tget_size(type) == 2 &&
@@ -31,8 +24,6 @@ std::string stored_name(hid_t type) {
 
 }  // namespace
 
-bool H5::is_group(const std::string& path) const { return kind_of(*impl_, path) == H5I_GROUP; }
-bool H5::is_dataset(const std::string& path) const { return kind_of(*impl_, path) == H5I_DATASET; }
 std::size_t H5::size() const { return impl_->bytes.size(); }
 
 void H5::set(const std::string& path, const std::string& attribute,
@@ -71,14 +62,13 @@ std::vector<std::string> H5::get_strings(const std::string& path, const std::str
     fail(ErrorKind::input, "{}: cannot open attribute {} of {}{}", name(), quoted(attribute),
          quoted(path), hdf5_reason());
   }
-  const hssize_t found = H5Sget_simple_extent_npoints(space.get());
-  if (found == 0) return {};
-  const auto count = static_cast<std::size_t>(found);
-  if (found < 0 || H5Sget_simple_extent_ndims(space.get()) > 1 ||
-      H5Tget_class(type.get()) != H5T_STRING) {
+  const Shape shape = extents_of(space.get());
+  if (shape == Shape{0}) return {};
+  if (shape.size() > 1 || H5Tget_class(type.get()) != H5T_STRING) {
     fail(ErrorKind::input, "{}: attribute {} of {} is no list of texts", name(), quoted(attribute),
          quoted(path));
   }
+  const std::size_t count = shape.empty() ? 1 : static_cast<std::size_t>(shape[0]);
   std::size_t bytes = 0;
   if (count > limit || __builtin_mul_overflow(count, H5Tget_size(type.get()), &bytes) ||
       (!impl_->writable && bytes > impl_->bytes.size())) {

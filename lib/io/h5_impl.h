@@ -19,7 +19,11 @@ class Handle {
   Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
-  Handle& operator=(Handle&&) = delete;
+  Handle& operator=(Handle&& other) noexcept {
+    std::swap(id_, other.id_);
+    std::swap(close_, other.close_);
+    return *this;
+  }
   ~Handle() {
     if (id_ >= 0) close_(id_);
   }
@@ -50,13 +54,16 @@ struct H5::Impl {
   Bytes bytes;  // what an opened file is read from; libhdf5 holds no copy
   bool writable = false;
   hid_t file = -1;
+  Handle links;  // how links are followed: not into other files
 
-  ~Impl() {
-    if (file >= 0) H5Fclose(file);
-  }
+  Impl();
+  ~Impl();
 
   void check_writable(const std::string& path) const;
 
+  // The object at `path`; not ok() where there is none, or only a link that leads to none in this
+  // file. Errors: input, where one must be but is damaged.
+  Handle find(const std::string& path) const;
   bool has(const std::string& path) const;
   void make_groups(const std::string& path) const;  // every component of `path`
   void make_parents(const std::string& path) const;
@@ -75,13 +82,19 @@ struct H5::Impl {
                       std::int64_t limit) const;
 };
 
+// Extents of a data space as they are claimed, none over 2^63 - 1: [] of a scalar, [0] of nothing.
+// libhdf5's own number of elements may have overflown: ask count_elements().
+Shape extents_of(hid_t space);
+
 hid_t file_type(Dtype dtype);    // little-endian
 hid_t memory_type(Dtype dtype);  // native
 Handle string_type(std::size_t length);
 
 // Strings of an attribute or data set, fixed or variable length, given how to read into a buffer.
-// `type` is the type in the file, `space` its extent, `count` the checked number of elements.
+// `type` is the type in the file, `space` its extent, `count` the checked number of elements,
+// `transfer` the property list that `read_into` reads with. Nothing where reading fails.
 std::vector<std::string> decode_strings(hid_t type, hid_t space, std::size_t count,
-                                        const std::function<herr_t(hid_t, void*)>& read_into);
+                                        const std::function<herr_t(hid_t, void*)>& read_into,
+                                        hid_t transfer = H5P_DEFAULT);
 
 }  // namespace rn::io

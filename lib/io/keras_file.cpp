@@ -15,6 +15,7 @@ namespace rn::io {
 namespace {
 
 constexpr std::size_t header_limit = 64512;  // bytes of one attribute that Keras writes
+constexpr int max_parts = 1000;              // of one list; more than all names allowed here need
 constexpr int max_depth = 16;                // of models in models
 constexpr std::int64_t tensor_limit = std::int64_t{1} << 36;
 constexpr const char* weights_entry = "model.weights.h5";
@@ -31,12 +32,13 @@ class Reader {
   std::vector<std::string> names(const std::string& path, const std::string& attribute) const;
   void add(const std::string& path, std::string name);
   void check_name(const std::string& name, const char* what) const;
+  void enter(const std::string& group);
 
   const H5& file_;
   WeightFile& out_;
   WeightBudget budget_;
   std::unordered_set<std::string> seen_;
-  std::size_t groups_ = 0;
+  std::unordered_set<std::uint64_t> groups_;  // by address
 };
 
 // A list that may be cut into name0, name1, ...
@@ -49,8 +51,9 @@ std::vector<std::string> Reader::names(const std::string& path,
   for (int i = 0; file_.has_attribute(path, attribute + std::to_string(i)); ++i) {
     const auto part = file_.get_strings(path, attribute + std::to_string(i), WeightLimits::tensors);
     all.insert(all.end(), part.begin(), part.end());
-    if (all.size() > WeightLimits::tensors) {
-      fail(ErrorKind::input, "{}: more than {} {}", file_.name(), WeightLimits::tensors, attribute);
+    if (all.size() > WeightLimits::tensors || i >= max_parts) {
+      fail(ErrorKind::input, "{}: more than {} {}, or in more than {} parts", file_.name(),
+           WeightLimits::tensors, attribute, max_parts);
     }
   }
   return all;
@@ -146,18 +149,28 @@ std::string variable_name(const std::string& group, const std::string& index, st
   return index;
 }
 
-void Reader::read_vars(const std::string& path, const std::string& prefix, int depth) {
-  // Links may run in circles.
-  if (depth > max_depth || ++groups_ > WeightLimits::tensors) {
-    fail(ErrorKind::input, "{}: {}: groups nested deeper than {}, or more than {}", file_.name(),
-         quoted(path), max_depth, WeightLimits::tensors);
+// Links may run in circles, or lead to one group by more ways than could ever be walked.
+void Reader::enter(const std::string& group) {
+  if (!groups_.insert(file_.address(group)).second) {
+    fail(ErrorKind::input,
+         "{}: {} is a group that is reached by another path too; Keras writes no such links",
+         file_.name(), quoted(group));
   }
+}
+
+void Reader::read_vars(const std::string& path, const std::string& prefix, int depth) {
+  if (depth > max_depth) {
+    fail(ErrorKind::input, "{}: {}: groups nested deeper than {}", file_.name(), quoted(path),
+         max_depth);
+  }
+  enter(path);
   const std::string base = path == "/" ? "" : path + "/";
   const std::string group = path.substr(path.rfind('/') + 1);
   std::vector<std::string> children = file_.list(path);
   std::string inner = prefix;
   if (file_.is_group(base + "vars")) {
     const std::string vars = base + "vars";
+    enter(vars);
     std::string name = group;
     if (file_.has_attribute(vars, "name")) name = file_.get_string(vars, "name");
     if (path != "/") {

@@ -132,6 +132,8 @@ class PickleMachine {
     return value(ref).kind == Kind::global && value(ref).text == name;
   }
 
+  static constexpr std::size_t max_class_name = 1000;  // bytes, of module and class each
+
   Pickle& out_;
   std::span<const std::byte> data_;
   const std::string& where_;
@@ -322,6 +324,10 @@ bool PickleMachine::container(unsigned char op) {
 
 void PickleMachine::global(std::string_view module, std::string_view name) {
   if (module.empty() || name.empty()) bad("a class without a name");
+  // A long text may be used as a name many times, and each makes a text of its own.
+  if (module.size() > max_class_name || name.size() > max_class_name) {
+    bad("the name of a class is longer than {} bytes", max_class_name);
+  }
   push_text(Kind::global, keep(fmt::format("{}.{}", module, name)));
 }
 

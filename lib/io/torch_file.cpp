@@ -170,6 +170,7 @@ WeightFile read_torch_zip(std::span<const std::byte> bytes, const std::string& n
           const std::string from = fmt::format("{}data/{}", folder, storage.key);
           // Some versions write more than the elements; never much more.
           Bytes read = zip.read(from, wanted + (std::uint64_t{1} << 16));
+          if (read.size() > wanted) budget.take(read.size() - wanted, storage.key);
           found = storages.emplace(std::string(storage.key), std::move(read)).first;
         }
         if (found->second.size() < wanted) {

@@ -97,7 +97,9 @@ void State::note_ignored(const Value& dict, const Value* taken, WeightFile& out)
   for (std::size_t i = 0; i + 1 < dict.items.size(); i += 2) {
     const Value& key = at(dict.items[i]);
     if (&at(dict.items[i + 1]) == taken || key.kind != Kind::text) continue;
-    if (out.ignored.size() < WeightLimits::texts) out.ignored.emplace_back(key.text);
+    if (out.ignored.size() < WeightLimits::texts && key.text.size() <= WeightLimits::name) {
+      out.ignored.emplace_back(key.text);
+    }
   }
 }
 
@@ -172,9 +174,14 @@ ElementView State::storage_view(std::string_view function, const Value& args,
   }
   // Views that change values: conjugated, negated.
   const std::size_t metadata = v3 ? 7 : 6;
-  if (a.size() > metadata && at(a[metadata]).kind == Kind::dict &&
-      (pickle_.find(at(a[metadata]), "neg") || pickle_.find(at(a[metadata]), "conj"))) {
-    fail(ErrorKind::input, "{}: a negated or conjugated view, which is not read", where);
+  if (a.size() > metadata && at(a[metadata]).kind == Kind::dict) {
+    const Value& dict = at(a[metadata]);
+    constexpr std::size_t most =
+        100;  // many tensors may share one dict: it is not searched if long
+    if (dict.items.size() > most || pickle_.find(dict, "neg") || pickle_.find(dict, "conj")) {
+      fail(ErrorKind::input, "{}: a view with marks (negated, conjugated), which is not read",
+           where);
+    }
   }
   const TorchStorage storage = torch_storage(pickle_, at(a[0]), where);
   ElementView view;
@@ -301,7 +308,8 @@ TorchStorage torch_storage(const Pickle& pickle, const Pickle::Value& persistent
                      item(0).kind == Kind::text && item(0).text == "storage" &&
                      item(1).kind == Kind::global && item(2).kind == Kind::text &&
                      item(4).kind == Kind::integer;
-  if (!sound || item(4).integer < 0 || item(4).integer > (std::int64_t{1} << 48)) {
+  if (!sound || item(2).text.size() > WeightLimits::name || item(4).integer < 0 ||
+      item(4).integer > (std::int64_t{1} << 48)) {
     fail(ErrorKind::input, "{}: no storage as torch writes it", where);
   }
   TorchStorage storage;

@@ -8,8 +8,10 @@ namespace rn::models {
 
 void check(const NetworkSpec& spec) {
   const auto demand = [&](bool holds, const std::string& what) {
-    if (!holds) fail(ErrorKind::input, "network '{}': {}", spec.arch, what);
+    if (!holds) fail(ErrorKind::input, "network '{}': {}", spec.arch.substr(0, 200), what);
   };
+  demand(spec.arch.size() <= 200 && one_line(spec.arch) == spec.arch,
+         "its name is not one line of at most 200 bytes");
   demand(spec.height >= 1 && spec.height <= 8192 && spec.width >= 1 && spec.width <= 8192,
          "input height and width must be between 1 and 8192");
   demand(spec.channels >= 1 && spec.channels <= 4096, "input channels must be 1 to 4096");

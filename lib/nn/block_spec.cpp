@@ -1,5 +1,6 @@
 #include "nn/block_spec.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -44,7 +45,7 @@ E parse(const Words<E, N>& words, const std::string& text, const char* what) {
     if (text == name) return key;
     known += (known.empty() ? "" : ", ") + std::string(name);
   }
-  fail(ErrorKind::input, "{} '{}': expected one of {}", what, text, known);
+  fail(ErrorKind::input, "{} '{}': expected one of {}", what, text.substr(0, 60), known);
 }
 
 }  // namespace
@@ -77,10 +78,17 @@ Padding parse_padding(const std::string& text) { return parse(paddings, text, "p
 
 void check(const BlockSpec& spec) {
   const auto demand = [&](bool holds, const std::string& what) {
-    if (!holds) fail(ErrorKind::input, "block '{}': {}", spec.name, what);
+    if (!holds) fail(ErrorKind::input, "block '{}': {}", spec.name.substr(0, 200), what);
   };
   const auto channels_ok = [](std::int64_t c) { return c >= 1 && c <= 1 << 16; };
-  demand(!spec.name.empty() && spec.name.size() <= 200, "its name must have 1 to 200 characters");
+  // It becomes part of paths.
+  const bool plain_name = std::all_of(spec.name.begin(), spec.name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  });
+  demand(!spec.name.empty() && spec.name.size() <= 200 && plain_name && spec.name.front() != '.' &&
+             spec.name.back() != '.',
+         "its name must have 1 to 200 letters, digits, _ or -, and dots between them");
   demand(channels_ok(spec.in) && channels_ok(spec.width) && channels_ok(spec.out),
          "channels must be between 1 and 65536");
   demand(spec.stride >= 1 && spec.stride <= 16, "stride must be between 1 and 16");

@@ -186,7 +186,7 @@ Study parse_study(const std::string& text) {
     if (text == word) return key;
     known += (known.empty() ? "" : ", ") + std::string(word);
   }
-  fail(ErrorKind::usage, "study '{}' is unknown: {}", text, known);
+  fail(ErrorKind::usage, "study '{}' is unknown: {}", text.substr(0, 60), known);
 }
 
 std::vector<std::pair<std::int64_t, std::int64_t>> exchangeable(const Spec& spec) {

@@ -31,14 +31,25 @@ const char* to_string(Dtype dtype) {
 
 std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
-std::int64_t element_count(const Shape& shape) {
+std::optional<std::int64_t> count_elements(const Shape& shape) {
   std::int64_t count = 1;
+  bool empty = false;
   for (const std::int64_t d : shape) {
-    if (d < 0 || __builtin_mul_overflow(count, d, &count) || count > (std::int64_t{1} << 48)) {
-      fail(ErrorKind::failed, "a tensor of shape {} is larger than any memory", to_string(shape));
+    if (d < 0 || __builtin_mul_overflow(count, std::max<std::int64_t>(d, 1), &count) ||
+        count > (std::int64_t{1} << 48)) {
+      return std::nullopt;
     }
+    empty = empty || d == 0;
   }
-  return count;
+  return empty ? 0 : count;
+}
+
+std::int64_t element_count(const Shape& shape) {
+  const auto count = count_elements(shape);
+  if (!count) {
+    fail(ErrorKind::failed, "a tensor of shape {} is larger than any memory", to_string(shape));
+  }
+  return *count;
 }
 
 Tensor::Tensor(Shape shape, Dtype dtype, Tag tag, Device device)

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,7 +39,11 @@ inline constexpr Dtype dtype_of<std::int64_t> = Dtype::i64;
 
 using Shape = std::vector<std::int64_t>;
 std::string to_string(const Shape& shape);  // "[128, 32, 32, 16]"
-// Product of the dimensions. Errors: failed if it overflows or a dimension is negative.
+// Product of the dimensions; nothing if one is negative, or if the product is larger than any
+// memory (2^48), also where a dimension of 0 would hide that: strides of what is counted never
+// overflow.
+std::optional<std::int64_t> count_elements(const Shape& shape);
+// The same; errors: failed if there is nothing to say.
 std::int64_t element_count(const Shape& shape);
 
 class Tensor {

@@ -10,6 +10,7 @@
 #include "io/safetensors.h"
 #include "io/schema.h"
 #include "train/describe.h"
+#include "train/initial.h"
 
 namespace rn::train {
 namespace {
@@ -152,6 +153,7 @@ ConvertOutcome import_model(const ConvertRun& run, Input& input) {
   model.dtype = stored_type(run, Dtype::f32);
   model.normalization = parse_input_scale(scale, found.spec.channels);
   model.class_names = class_names(run, file, found.spec.classes);
+  model.norm_batches = convert::load_counters(file, found);
   model.provenance = run.provenance;
   model.provenance.inputs.push_back({input.name, input.digest});
   add_backend(model.provenance);
@@ -205,9 +207,9 @@ io::Bytes export_bytes(const LoadedModel& model, const std::string& to, Report& 
     return keras_bytes(model, names, about.tensors);
   }
   about.family = "torchvision names";
-  const std::int64_t steps = model.file.training ? model.file.training->step : 0;
   const auto weights =
-      convert::unload(model.network, convert::Convention::torch, convert::torch_names(spec), steps);
+      convert::unload(model.network, convert::Convention::torch, convert::torch_names(spec),
+                      batches_before(model.file, model.network));
   about.tensors = weights.size();
   auto metadata = carried(model.file);
   metadata["format"] = "pt";

@@ -24,6 +24,7 @@ struct Attribute {
 struct Contents {
   std::vector<Object> objects;
   std::vector<Attribute> attributes;
+  std::size_t seen = 0;  // of these and of groups
 };
 
 bool is_group(const io::H5& file, const std::string& path, std::vector<std::string>& members) {
@@ -67,11 +68,12 @@ void collect(const io::H5& file, const std::string& group, const std::vector<std
   for (const std::string& name : file.attributes(at)) {
     contents.attributes.push_back(
         {(group.empty() ? "" : group + "/") + name, attribute_text(file, at, name)});
+    ++contents.seen;
   }
   for (const std::string& name : members) {
     const std::string path = group.empty() ? name : group + "/" + name;
     if (path == schema::provenance) continue;
-    if (contents.objects.size() + contents.attributes.size() > most_objects || depth > deepest) {
+    if (++contents.seen > most_objects || depth > deepest) {
       fail(ErrorKind::input, "{}: holds more than {} objects, or groups in groups; damaged?",
            file.name(), most_objects);
     }

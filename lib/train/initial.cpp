@@ -1,5 +1,7 @@
 #include "train/initial.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "io/file.h"
 #include "io/schema.h"
@@ -82,6 +84,18 @@ void take_over(const models::Network& from, models::Network& to, bool reset_head
   }
   const auto &states = from.store().states(), &wanted = to.store().states();
   for (std::size_t i = 0; i < states.size(); ++i) wanted[i]->value.copy_from(states[i]->value);
+}
+
+std::map<std::string, std::int64_t> batches_before(const ModelFile& initial,
+                                                   const models::Network& network) {
+  std::map<std::string, std::int64_t> batches = initial.norm_batches;
+  const std::int64_t steps = initial.training ? initial.training->step : 0;
+  if (steps == 0) return batches;
+  for (const std::string& norm : norms_of(network)) {
+    std::int64_t& count = batches[norm];
+    count = std::min(steps, ModelFile::most_batches - count) + count;
+  }
+  return batches;
 }
 
 }  // namespace rn::train

@@ -19,4 +19,8 @@ models::NetworkSpec initial_spec(const ModelFile& initial, const data::Info& inf
 // Copies parameters and running statistics by name; the head's parameters only if it is not new.
 void take_over(const models::Network& from, models::Network& to, bool reset_head);
 
+// ModelFile::norm_batches of a training that goes on from `initial`, whose own counts too.
+std::map<std::string, std::int64_t> batches_before(const ModelFile& initial,
+                                                   const models::Network& network);
+
 }  // namespace rn::train

@@ -44,6 +44,11 @@ void check_writable(const models::Network& network, const ModelFile& file) {
             "save_model: curve {} has {} rows, epoch has {}", column.name, rows,
             file.curves.epoch.size());
   }
+  const std::set<std::string> norms = norms_of(network);
+  for (const auto& [norm, batches] : file.norm_batches) {
+    require(batches >= 0 && batches <= ModelFile::most_batches && norms.contains(norm),
+            "save_model: {} batches of norm {}", batches, norm);
+  }
   if (!file.training) return;
   for (const auto& [slot, tensors] : file.training->slots) {
     require(!slot.empty() && slot.find('/') == std::string::npos, "save_model: slot '{}'", slot);
@@ -95,6 +100,18 @@ void write_training(io::H5& file, const ModelFile& model, bool volatile_provenan
   }
 }
 
+void write_norm_batches(io::H5& file, const ModelFile& model) {
+  if (model.norm_batches.empty()) return;
+  std::vector<std::string> names;
+  std::vector<std::int64_t> counts;
+  for (const auto& [norm, batches] : model.norm_batches) {
+    names.push_back(norm);
+    counts.push_back(batches);
+  }
+  file.write_column(join(schema::norm_batches, "name"), names);
+  file.write_column(join(schema::norm_batches, "count"), counts);
+}
+
 void write_curves(io::H5& file, const Curves& curves) {
   for (const CurveColumn& column : curve_columns()) {
     const std::vector<double>& values = curves.*column.values;
@@ -120,6 +137,17 @@ const std::vector<CurveColumn>& curve_columns() {
   return columns;
 }
 
+std::set<std::string> norms_of(const models::Network& network) {
+  constexpr std::string_view slot = ".running_mean";
+  std::set<std::string> norms;
+  for (const auto& state : network.store().states()) {
+    if (state->name.ends_with(slot)) {
+      norms.insert(state->name.substr(0, state->name.size() - slot.size()));
+    }
+  }
+  return norms;
+}
+
 io::Bytes save_model(const models::Network& network, const ModelFile& model,
                      bool volatile_provenance) {
   check_writable(network, model);
@@ -138,6 +166,7 @@ io::Bytes save_model(const models::Network& network, const ModelFile& model,
   for (const auto& state : network.store().states()) {
     file.write(join(schema::state, state->name), state->value);
   }
+  write_norm_batches(file, model);
   write_training(file, model, volatile_provenance);
   write_curves(file, model.curves);
   io::write(file, model.provenance, volatile_provenance);

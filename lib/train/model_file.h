@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,10 @@ struct ModelFile {
   std::string data_digest = {};  // Info::digest of it
   int lanes = 16;                // that it was trained with
   std::optional<TrainingState> training = {};
+  // Batches that the running statistics of each norm ("stage1.block1.bn1") had taken in before this
+  // training: what other tools count. A norm that is not there had seen none.
+  std::map<std::string, std::int64_t> norm_batches = {};
+  static constexpr std::int64_t most_batches = std::int64_t{1} << 53;
   Curves curves = {};
   io::Provenance provenance = {};
 };
@@ -76,7 +81,7 @@ struct ModelFile {
 // The bytes of a model file: values of the network, everything else from `file` (spec and dtype
 // from the network). Same content, same bytes. With volatile_provenance false, what changes from
 // run to run is left out; of data_uri then only the kind stays ("cifar10"), unless it is built in.
-// Errors: shape, if class names, normalisation, slots or curves do not fit the network.
+// Errors: shape, if class names, normalisation, slots, counters or curves do not fit the network.
 io::Bytes save_model(const models::Network& network, const ModelFile& file,
                      bool volatile_provenance = true);
 
@@ -97,6 +102,9 @@ ModelFile read_model_file(const io::H5& file);
 // The table: /blocks, /stem, /head, and the network's attributes at /blocks. model_table.cpp.
 void write_spec(io::H5& file, const models::NetworkSpec& spec);
 models::NetworkSpec read_spec(const io::H5& file);  // errors: input; checked with models::check
+
+// The names of its batch norms: "stem.bn", ...
+std::set<std::string> norms_of(const models::Network& network);
 
 // Adds what the ops compute with: instruction set, libraries and their versions; with bf16
 // activations how these are multiplied.

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <set>
 
+#include "io/quoted.h"
 #include "io/schema.h"
-#include "train/describe.h"
 #include "train/model_file.h"
 
 namespace rn::train {
@@ -63,8 +63,8 @@ Dtype read_precision(const io::H5& file, const std::string& at, Dtype parameters
   for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::f64}) {
     if (text == precision_name(dtype) && wide(dtype) == parameters) return dtype;
   }
-  fail(ErrorKind::input, "{}: training/precision is '{}' beside parameters of {}", file.name(),
-       printable(text), to_string(parameters));
+  fail(ErrorKind::input, "{}: training/precision is {} beside parameters of {}", file.name(),
+       io::quoted(text), to_string(parameters));
 }
 
 void read_training(const io::H5& file, ModelFile& model) {
@@ -102,6 +102,27 @@ void read_training(const io::H5& file, ModelFile& model) {
   state.log_bytes = counter("log_bytes");
   state.recipe = text_of(file.read_strings(join(at, "recipe")));
   model.training = std::move(state);
+}
+
+std::map<std::string, std::int64_t> read_norm_batches(const io::H5& file) {
+  std::map<std::string, std::int64_t> batches;
+  if (!file.has(schema::norm_batches)) return batches;
+  const std::string names_at = join(schema::norm_batches, "name"),
+                    counts_at = join(schema::norm_batches, "count");
+  const std::vector<std::string> names = file.read_strings(names_at);
+  const std::vector<std::int64_t> counts = file.read_ints(counts_at);
+  if (names.size() != counts.size()) {
+    fail(ErrorKind::input, "{}: {} has {} rows, {} has {}; damaged?", file.name(), names_at,
+         names.size(), counts_at, counts.size());
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (counts[i] < 0 || counts[i] > ModelFile::most_batches ||
+        !batches.emplace(names[i], counts[i]).second) {
+      fail(ErrorKind::input, "{}: {} of {} is {}, or stands there twice; damaged?", file.name(),
+           counts_at, io::quoted(names[i]), counts[i]);
+    }
+  }
+  return batches;
 }
 
 Curves read_curves(const io::H5& file) {
@@ -231,6 +252,7 @@ ModelFile read_model_file(const io::H5& file) {
          model.class_names.size(), model.spec.classes);
   }
   read_training(file, model);
+  model.norm_batches = read_norm_batches(file);
   model.curves = read_curves(file);
   model.provenance = io::read_provenance(file);
   return model;
@@ -240,6 +262,12 @@ LoadedModel load_model(const io::H5& file, std::optional<Dtype> dtype) {
   ModelFile model = read_model_file(file);
   check_size(file, model.spec);
   models::Network network(model.spec, dtype.value_or(wide(model.dtype)));
+  const std::set<std::string> norms = norms_of(network);
+  for (const auto& [norm, batches] : model.norm_batches) {
+    if (norms.contains(norm)) continue;
+    fail(ErrorKind::input, "{}: {} counts for {}, which is no norm of its block table", file.name(),
+         schema::norm_batches, io::quoted(norm));
+  }
   std::vector<Wanted> parameters, states;
   for (const auto& p : network.store().parameters()) parameters.push_back({p->name, p->value});
   for (const auto& s : network.store().states()) states.push_back({s->name, s->value});

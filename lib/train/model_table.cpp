@@ -12,23 +12,6 @@ namespace {
 
 namespace schema = io::schema;
 
-constexpr std::size_t name_limit = 200;
-
-// Names become parts of paths: letters, digits, "_", "-" and dots between them.
-void check_name(const io::H5& file, const std::string& name) {
-  const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-' || c == '.';
-  };
-  if (name.empty() || name.size() > name_limit || name.front() == '.' || name.back() == '.' ||
-      !std::all_of(name.begin(), name.end(), good)) {
-    fail(ErrorKind::input,
-         "{}: blocks/name holds a name that no block can have (letters, digits, _ - . and at most "
-         "{} of them)",
-         file.name(), name_limit);
-  }
-}
-
 int narrow(const io::H5& file, const std::string& what, std::int64_t value) {
   if (value < 0 || value > std::numeric_limits<int>::max()) {
     fail(ErrorKind::input, "{}: {} is {}, which is out of range", file.name(), what, value);
@@ -109,7 +92,6 @@ void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     nn::BlockSpec& block = blocks[i];
     block.name = table.names[i];
-    check_name(file, block.name);
     const auto field = [&](const char* column) {
       return fmt::format("{} of block {}", column, block.name);
     };
@@ -206,12 +188,6 @@ void write_spec(io::H5& file, const models::NetworkSpec& spec) {
 models::NetworkSpec read_spec(const io::H5& file) {
   models::NetworkSpec spec;
   spec.arch = file.get_string("/", "arch");
-  if (spec.arch.size() > name_limit || std::any_of(spec.arch.begin(), spec.arch.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-      })) {
-    fail(ErrorKind::input, "{}: arch is not one line of at most {} characters", file.name(),
-         name_limit);
-  }
   spec.height = file.get_int(schema::input, "height");
   spec.width = file.get_int(schema::input, "width");
   spec.channels = file.get_int(schema::input, "channels");

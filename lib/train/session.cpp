@@ -213,7 +213,10 @@ Session prepare(TrainOptions options) {
   } else {
     s.network.emplace(s.file.spec, o.dtype, o.device);
     s.network->initialize(o.seed);
-    if (s.initial) take_over(s.initial->network, *s.network, o.reset_head);
+    if (s.initial) {
+      take_over(s.initial->network, *s.network, o.reset_head);
+      s.file.norm_batches = batches_before(s.initial->file, *s.network);
+    }
     s.file.normalization = normalization_of(s);
   }
   s.initial.reset();

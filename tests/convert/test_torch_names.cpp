@@ -158,6 +158,12 @@ TEST_CASE("broken or foreign names") {
   file.add("layer1.0.conv1.weight", {1});
   CHECK(contains(refusal(file), "two tensors are named"));
 
+  file = net();
+  for (io::Weight& weight : file.weights) {
+    if (weight.name.starts_with("layer")) weight.name[weight.name.find('.') + 1] = 'x';
+  }
+  CHECK(contains(refusal(file), "has blocks, but none with a number"));
+
   Foreign other;
   other.add("encoder.weight", {3, 3});
   CHECK(contains(refusal(other), "encoder.weight"));

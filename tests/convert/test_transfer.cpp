@@ -76,7 +76,8 @@ io::WeightFile exported(const models::Network& network, bool keras) {
   file.weights =
       keras ? convert::unload(network, convert::Convention::keras,
                               convert::keras_names(spec).layers, {})
-            : convert::unload(network, convert::Convention::torch, convert::torch_names(spec), 7);
+            : convert::unload(network, convert::Convention::torch, convert::torch_names(spec),
+                              convert::NormCounters{{"stem.bn", 7}});
   return file;
 }
 
@@ -209,6 +210,43 @@ TEST_CASE("tensors that are missing, mis-shaped or left over are named") {
   CHECK_NOTHROW(converted(file));
 }
 
+TEST_CASE("counters of norms come along") {
+  Foreign file = test::torch_resnet({.counts = {1, 1}});
+  const auto set = [&](const std::string& name, const Tensor& value) {
+    file.remove(name);
+    file.weights.push_back({name, "i64", value});
+  };
+  const auto number = [](std::int64_t value) {
+    const Tensor tensor = Tensor::zeros({}, Dtype::i64, Tag::workspace);
+    *tensor.data<std::int64_t>() = value;
+    return tensor;
+  };
+  set("bn1.num_batches_tracked", number(78200));
+  set("layer2.0.downsample.1.num_batches_tracked", number(3));
+  file.remove("layer1.0.bn1.num_batches_tracked");
+  const convert::Recognized found = convert::recognize(file, {});
+  const convert::NormCounters counters = convert::load_counters(file, found);
+  CHECK(counters == convert::NormCounters{{"stem.bn", 78200}, {"stage2.block1.shortcut.bn", 3}});
+  const auto weights = convert::unload(convert::load(file, found), convert::Convention::torch,
+                                       convert::torch_names(found.spec), counters);
+  std::map<std::string, std::int64_t> written;
+  for (const io::Weight& w : weights) {
+    if (w.value.dtype() == Dtype::i64) written[w.name] = *w.value.data<std::int64_t>();
+  }
+  CHECK(written.size() == 6);
+  CHECK(written.at("bn1.num_batches_tracked") == 78200);
+  CHECK(written.at("layer2.0.downsample.1.num_batches_tracked") == 3);
+  CHECK(written.at("layer1.0.bn1.num_batches_tracked") == 0);
+
+  for (const Tensor& bad :
+       {number(-1), number(INT64_MAX), Tensor::zeros({2}, Dtype::i64, Tag::workspace),
+        Tensor::zeros({}, Dtype::f32, Tag::workspace)}) {
+    set("bn1.num_batches_tracked", bad);
+    CHECK(contains(test::error_of(ErrorKind::input, [&] { convert::load_counters(file, found); }),
+                   "net: bn1.num_batches_tracked is"));
+  }
+}
+
 TEST_CASE("there and back is the same network, bit for bit") {
   const struct {
     const char* arch;
@@ -277,6 +315,8 @@ TEST_CASE("the text of a table") {
   CHECK(contains(damaged("block ", "brick "), "damaged at 'brick"));
   CHECK(contains(damaged("basic 16 16 16", "basic 16 16 17"), "width"));
   CHECK(contains(damaged("head 0", "head 0 1"), "damaged"));
+  CHECK(contains(damaged("stage1.block1", "../x"), "its name must have"));
+  CHECK(contains(damaged("basic", "basik"), "f: resnet_tools_table: block kind 'basik'"));
   models::NetworkSpec blank = models::make_arch("resnet8-cifar");
   blank.blocks[0].name = "a b";
   CHECK(convert::table_text(blank).empty());

@@ -1,23 +1,74 @@
 // Every reader of HDF5 here, over one image.
 #pragma once
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "data/source.h"
 #include "fuzz/check.h"
 #include "io/keras_file.h"
 #include "io/provenance.h"
 #include "io/schema.h"
+#include "plot/curves.h"
+#include "study/describe.h"
+#include "study/lesion_studies.h"
+#include "train/describe.h"
 #include "train/model_file.h"
 
 namespace rn::fuzz {
 
+// Data sets are opened by name.
+inline void read_data(const io::Bytes& image) {
+  const int memory = memfd_create("fuzz", 0);
+  if (memory < 0 ||
+      write(memory, image.data(), image.size()) != static_cast<ssize_t>(image.size())) {
+    broken("no file in memory");
+  }
+  const std::string uri = "h5:/proc/self/fd/" + std::to_string(memory);
+  for (const data::Split split : {data::Split::train, data::Split::val, data::Split::test}) {
+    holds([&] {
+      const auto source = data::open_source(uri, split, 1000);
+      const data::Info& info = source->info();
+      io::Bytes pixels(static_cast<std::size_t>(info.height * info.width * info.channels));
+      for (std::int64_t i = 0; i < info.count; ++i) {
+        const std::int32_t label =
+            source->read(i, {reinterpret_cast<std::uint8_t*>(pixels.data()), pixels.size()});
+        if (label < 0 || label >= info.classes()) broken("a label of no class");
+      }
+    });
+  }
+  close(memory);
+}
+
+inline void read_study(const io::H5& file) {
+  study::describe_text(file);
+  study::describe_json(file);
+  for (const auto& found : study::studies_of({study::read_lesions(file)}, {"fuzz"})) {
+    study::to_table(found.result);
+    study::to_h5(found.result);
+  }
+}
+
 inline void read_everything(const io::Bytes& image) {
+  static const bool quiet = (spdlog::set_level(spdlog::level::off), true);
+  static_cast<void>(quiet);
   holds([&] { check_weights(io::read_keras(io::H5::open_image(image, "fuzz"))); });
-  holds([&] {
+  io::schema::Format format{};
+  const bool ours = holds([&] {
     const io::H5 file = io::H5::open_image(image, "fuzz");
-    holds([&] { io::schema::identify(file); });
     holds([&] { io::read_provenance(file); });
     holds([&] { train::read_model_file(file); });
     holds([&] { train::load_model(file); });
+    holds([&] { plot::read_curves(file, "fuzz"); });
+    format = io::schema::identify(file);
+    const bool model = format == io::schema::Format::model;
+    const train::DescribeOptions all{.blocks = model, .parameters = model, .provenance = true};
+    holds([&] { train::describe_text(file, all); });
+    holds([&] { train::describe_json(file, all); });
+    if (study::knows(file)) holds([&] { read_study(file); });
   });
+  if (ours && format == io::schema::Format::data) read_data(image);
 }
 
 }  // namespace rn::fuzz

@@ -82,7 +82,7 @@ void torch_seeds() {
 
 void h5_seeds() {
   // Choices, not files: which image to begin with, then strokes.
-  for (int start = 0; start < 6; ++start) {
+  for (int start = 0; start < 10; ++start) {
     for (int kind = 0; kind < 9; ++kind) {
       std::string bytes(1, static_cast<char>(start));
       for (int i = 0; i < 3; ++i) {
@@ -94,6 +94,20 @@ void h5_seeds() {
   }
 }
 
+void convert_seeds() {
+  // Choices again: which weight file to begin with, then strokes.
+  for (int start = 0; start < 12; ++start) {
+    const std::string first(1, static_cast<char>(start));
+    put("convert", fmt::format("sound{}", start), first);
+    for (int kind = 0; kind < 6; ++kind) {
+      put("convert", fmt::format("sound{}-stroke{}", start, kind),
+          first + "\1\1"s + static_cast<char>(11 * start + kind) + static_cast<char>(kind) +
+              "\1\2\3\4\5\6\7"s);
+    }
+    put("convert", fmt::format("sound{}-text", start), first + "\1\2\1\0\0\0\x50\1\7\0"s);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -102,6 +116,7 @@ int main(int argc, char** argv) {
   safetensors_seeds();
   pickle_seeds();
   torch_seeds();
+  convert_seeds();
   h5_seeds();
   return 0;
 }

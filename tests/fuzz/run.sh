@@ -7,7 +7,7 @@ seconds=$2
 shift 2
 here=$(dirname "$0")
 bad=0
-if [ $# = 0 ]; then set -- safetensors pickle torch h5 h5_raw; fi
+if [ $# = 0 ]; then set -- safetensors pickle torch convert h5 h5_raw; fi
 for target in "$@"; do
   log=$build/fuzz/$target.log
   corpus=$build/fuzz/corpus/$target

@@ -168,6 +168,19 @@ TEST_CASE("foreign HDF5 opens, and its texts and numbers are read") {
                  "not of a type read here"));
 }
 
+TEST_CASE("files in libhdf5's newest layout open too") {
+  const test::TempDir dir;
+  const std::string path = dir / "new.h5";
+  const hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_libver_bounds(fapl, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+  const hid_t f = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, fapl);
+  const float value = 1.5F;
+  const hid_t x = make(f, "x", H5T_IEEE_F32LE, {1});
+  H5Dwrite(x, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, &value);
+  H5Dclose(x), H5Fclose(f), H5Pclose(fapl);
+  CHECK(H5::open(path).read("x", Tag::workspace).data<float>()[0] == 1.5F);
+}
+
 TEST_CASE("a claimed size that the file does not hold allocates nothing") {
   const test::TempDir dir;
   const H5 file = H5::open_image(
@@ -203,6 +216,96 @@ TEST_CASE("a claimed size that the file does not hold allocates nothing") {
   CHECK(Ledger::global().allocations() == before);
 }
 
+TEST_CASE("a dimension of 0 does not hide huge ones") {
+  const test::TempDir dir;
+  const hsize_t huge = hsize_t{1} << 62, wide = hsize_t{1} << 32;
+  const H5 file = H5::open_image(
+      foreign(dir,
+              [&](hid_t f) {
+                H5Dclose(make(f, "first", H5T_IEEE_F32LE, {0, huge, huge}));
+                H5Dclose(make(f, "last", H5T_IEEE_F32LE, {huge, huge, 0}));
+                H5Dclose(make(f, "wide", H5T_IEEE_F64LE, {wide, wide, 0}));
+                H5Dclose(make(f, "over", H5T_STD_U8LE, {~hsize_t{0} - 1, 0}));
+                H5Dclose(make(f, "empty", H5T_IEEE_F32LE, {3, 0, 5}));
+                const hsize_t square[] = {wide, wide};  // its product is 0 in 64 bits
+                const hid_t space = H5Screate_simple(2, square, nullptr);
+                const hid_t text = H5Tcopy(H5T_C_S1);
+                const hid_t a = H5Acreate2(f, "texts", text, space, H5P_DEFAULT, H5P_DEFAULT);
+                if (a >= 0) H5Aclose(a);
+                H5Tclose(text), H5Sclose(space);
+              }),
+      "f.h5");
+  for (const char* name : {"first", "last", "wide", "over"}) {
+    CAPTURE(name);
+    std::string stored;
+    const auto refused = [&](auto&& read) {
+      CHECK(contains(error_of(ErrorKind::input, read), "is larger than"));
+    };
+    refused([&] { file.shape(name); });
+    refused([&] { file.read(name, Tag::workspace); });
+    refused([&] { file.read_widened(name, Tag::workspace, stored, std::int64_t{1} << 36); });
+  }
+  CHECK(file.read("empty", Tag::workspace).shape() == Shape{3, 0, 5});
+  if (file.has_attribute("/", "texts")) {
+    error_of(ErrorKind::input, [&] { file.get_strings("/", "texts", 10); });
+  }
+}
+
+TEST_CASE("one long text does not multiply") {
+  const test::TempDir dir;
+  constexpr std::size_t count = 1000, pointer = 16;  // bytes of one text's place in a heap
+  haddr_t at = 0;
+  Bytes image = foreign(dir, [&](hid_t f) {
+    const hid_t text = H5Tcopy(H5T_C_S1);
+    H5Tset_size(text, H5T_VARIABLE);
+    const hid_t set = make(f, "texts", text, {count});
+    const std::string one(50'000, 'x');
+    std::vector<const char*> texts(count, "y");
+    texts[0] = one.c_str();
+    H5Dwrite(set, text, H5S_ALL, H5S_ALL, H5P_DEFAULT, texts.data());
+    at = H5Dget_offset(set);
+    H5Dclose(set), H5Tclose(text);
+  });
+  CHECK(H5::open_image(image, "f.h5").read_strings("texts")[1] == "y");
+  REQUIRE(at + count * pointer <= image.size());
+  for (std::size_t i = 1; i < count; ++i) {
+    std::memcpy(image.data() + at + i * pointer, image.data() + at, pointer);
+  }
+  const LeaksOfLibhdf5 allowed;
+  const H5 file = H5::open_image(std::move(image), "f.h5");
+  CHECK(contains(error_of(ErrorKind::input, [&] { file.read_strings("texts"); }), "cannot read"));
+}
+
+TEST_CASE("what is damaged is not taken for absent") {
+  Bytes image = sample();
+  const std::uint64_t at = H5::open_image(image, "m.h5").address("curves");
+  image[at + 8] ^= std::byte{1};  // inside the group's header, which has a checksum
+  const LeaksOfLibhdf5 allowed;
+  const H5 file = H5::open_image(std::move(image), "m.h5");
+  CHECK(file.has("parameters/w"));
+  CHECK(contains(error_of(ErrorKind::input, [&] { file.has("curves/loss"); }),
+                 "m.h5: cannot open 'curves/loss'"));
+}
+
+TEST_CASE("an object has one address, by whatever path") {
+  const test::TempDir dir;
+  const H5 file = H5::open_image(
+      foreign(dir,
+              [&](hid_t f) {
+                const hid_t a = H5Gcreate2(f, "a", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+                H5Gclose(H5Gcreate2(f, "b", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+                H5Lcreate_hard(f, "/", a, "up", H5P_DEFAULT, H5P_DEFAULT);
+                H5Lcreate_soft("/a", f, "soft", H5P_DEFAULT, H5P_DEFAULT);
+                H5Gclose(a);
+              }),
+      "f.h5");
+  CHECK(file.address("a") == file.address("a/up/a"));
+  CHECK(file.address("a") == file.address("soft"));
+  CHECK(file.address("/") == file.address("a/up"));
+  CHECK(file.address("a") != file.address("b"));
+  CHECK(file.is_group("a/up/a/up/b"));
+}
+
 TEST_CASE("data outside the file is not followed") {
   const test::TempDir dir;
   test::put(dir / "secret", std::string(400, 's'));
@@ -216,13 +319,20 @@ TEST_CASE("data outside the file is not followed") {
                                H5Lcreate_external((dir / "other.h5").c_str(), "/", f, "link",
                                                   H5P_DEFAULT, H5P_DEFAULT);
                                H5Lcreate_soft("/loop", f, "loop", H5P_DEFAULT, H5P_DEFAULT);
+                               // What a soft link leads to may itself lead out.
+                               H5Lcreate_soft("/link/x", f, "by-way", H5P_DEFAULT, H5P_DEFAULT);
                              }),
                      "f.h5");
+  const hid_t other =
+      H5Fcreate((dir / "other.h5").c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  H5Dclose(make(other, "x", H5T_IEEE_F32LE, {1}));
+  H5Fclose(other);
   CHECK(contains(error_of(ErrorKind::input, [&] { file.read("external", Tag::workspace); }),
                  "in other files"));
   CHECK_FALSE(file.has("link"));
   CHECK_FALSE(file.has("link/x"));
   CHECK_FALSE(file.has("loop"));
+  CHECK_FALSE(file.has("by-way"));
   error_of(ErrorKind::input, [&] { file.read("link/x", Tag::workspace); });
 }
 

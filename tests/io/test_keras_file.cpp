@@ -346,5 +346,33 @@ TEST_CASE("Keras: claims are checked before memory is taken") {
                               H5Gclose(layers);
                             });
                           }),
-                 "groups nested deeper than 16"));
+                 "is a group that is reached by another path too"));
+  // A ladder: few links, and more ways down than there are atoms.
+  CHECK(contains(error_of(ErrorKind::input,
+                          [] {
+                            foreign([](hid_t file) {
+                              hid_t at = group(file, "layers");
+                              for (int i = 0; i < 15; ++i) {
+                                const hid_t next = group(at, "a");
+                                for (int k = 0; k < 200; ++k) {
+                                  H5Lcreate_hard(at, "a", at, ("b" + std::to_string(k)).c_str(),
+                                                 H5P_DEFAULT, H5P_DEFAULT);
+                                }
+                                H5Gclose(at);
+                                at = next;
+                              }
+                              H5Gclose(at);
+                            });
+                          }),
+                 "is a group that is reached by another path too"));
+  // Depth alone is bounded too.
+  H5 deep = H5::create();
+  std::string path = "layers";
+  for (int i = 0; i < 20; ++i) path += "/g";
+  deep.write(path + "/vars/0", ramp({1}));
+  CHECK(contains(refused(deep), "groups nested deeper than 16"));
+  // A list in more parts than any list needs.
+  H5 parts = H5::create();
+  for (int i = 0; i < 1002; ++i) parts.set("/", "layer_names" + std::to_string(i), Names{});
+  CHECK(contains(refused(parts), "in more than 1000 parts"));
 }

@@ -167,6 +167,12 @@ TEST_CASE("pickle: a list given many times does not multiply") {
   CHECK(contains(refused(text + "."), "more than 4194304 values"));
 }
 
+TEST_CASE("pickle: a long text used as the name of many classes does not multiply") {
+  const std::string name = "X" + "\xe9\x03\0\0"s + std::string(1001, 'n') + "q\0"s;
+  CHECK(contains(refused(name + "U\1a\x93."), "the name of a class is longer than 1000 bytes"));
+  CHECK(contains(refused("U\1a" + name + "\x93."), "is longer than 1000 bytes"));
+}
+
 TEST_CASE("pickle: cut at any byte is refused") {
   PickleText p;
   p.op("}(").text("w").tensor("FloatStorage", "0", 4, {2, 2}, {2, 1}).text("e").integer(3).op("u");

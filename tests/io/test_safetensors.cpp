@@ -152,6 +152,14 @@ TEST_CASE("safetensors: headers that lie") {
                  "dtype 'F8_E4M3' is not read here"));
   CHECK(contains(refused(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", "1234"),
                  "negative"));
+  for (const char* shape :
+       {"0,4611686018427387904,4611686018427387904", "4611686018427387904,2,0"}) {
+    CHECK(contains(
+        refused(
+            fmt::format(R"({{"a":{{"dtype":"F32","shape":[{}],"data_offsets":[0,0]}}}})", shape),
+            ""),
+        "is too large"));
+  }
   CHECK(contains(refused(R"({"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}})", "1234"),
                  "a fraction"));
   CHECK(contains(refused(R"({"a":{"dtype":"F32","shape":[1e2],"data_offsets":[0,4]}})", "1234"),

@@ -237,6 +237,11 @@ TEST_CASE("torch: shapes, strides and offsets that lie") {
     CHECK(contains(refused(make(one({4}, {1}, 0, -4))), "no storage as torch writes it"));
     CHECK(contains(refused(make(one({4}, {1}, 0, 1LL << 60))), "no storage as torch writes it"));
   }
+  // The stride of a dimension of 1 means nothing, and torch writes anything there.
+  for (const std::int64_t any : {std::int64_t{0}, std::int64_t{7}, INT64_MAX}) {
+    CHECK(values(read(zipped(one({1, 3}, {any, 1}, 1))).weights[0]) == Values{2, 3, 4});
+  }
+  CHECK(contains(refused(zipped(one({0, 1LL << 62, 4}, {1, 1, 1}))), "too large"));
   CHECK(contains(refused(zipped(one({4}, {1}, 0, 5))), "16 bytes; 20 are claimed"));
   // Many views of few bytes.
   PickleText many;
@@ -245,6 +250,26 @@ TEST_CASE("torch: shapes, strides and offsets that lie") {
     many.text("w" + std::to_string(i)).tensor("FloatStorage", "0", 4, {10'000}, {0});
   }
   CHECK(contains(refused(zipped(many.op("u"))), "out of proportion to the file"));
+}
+
+TEST_CASE("torch: what is given once does not multiply by being used often") {
+  // One dict of metadata, searched for each tensor.
+  PickleText marks;
+  marks.op("}(").text("w").global("torch._utils", "_rebuild_tensor_v2").op("(");
+  marks.storage("FloatStorage", "0", 4).integer(0).tuple({4}).tuple({1}).op("\x89").ordered_dict();
+  marks.op("}(");
+  for (int i = 0; i < 200; ++i) marks.text(std::to_string(i)).integer(i);
+  CHECK(contains(refused(zipped(marks.op("utRu"))), "a view with marks"));
+  // A long key of a storage.
+  PickleText key;
+  key.op("}").text("w").tensor("FloatStorage", std::string(600, 'k'), 4, {4}, {1}).op("s");
+  CHECK(contains(refused(zipped(key)), "no storage as torch writes it"));
+  CHECK(contains(refused(legacy(key)), "no storage as torch writes it"));
+  // Long names of what is not read.
+  PickleText beside;
+  beside.op("}(").text(std::string(600, 'n')).integer(1).text("state_dict").op("}");
+  beside.text("w").tensor("FloatStorage", "0", 4, {4}, {1}).op("su");
+  CHECK(read(zipped(beside)).ignored.empty());
 }
 
 TEST_CASE("torch: cut at any byte is refused") {

@@ -46,6 +46,16 @@ TEST_CASE("with no rate, what training starts from is what comes out", "[train]"
   }
   CHECK(a.file.normalization.mean == b.file.normalization.mean);
   CHECK(b.file.provenance.inputs.size() == 3);
+  // What the norms had seen is counted on.
+  CHECK(a.file.norm_batches.empty());
+  const std::int64_t steps = a.file.training->step, more = b.file.training->step;
+  REQUIRE(steps > 0);
+  CHECK(b.file.norm_batches.at("stem.bn") == steps);
+  CHECK(b.file.norm_batches.size() == norms_of(b.network).size());
+  CHECK(batches_before(b.file, b.network).at("stem.bn") == steps + more);
+  ModelFile most = b.file;
+  most.norm_batches["stem.bn"] = ModelFile::most_batches - 1;
+  CHECK(batches_before(most, b.network).at("stem.bn") == ModelFile::most_batches);
 
   o.output = folder / "c.h5";
   o.reset_head = true;

@@ -1,12 +1,16 @@
+#include <hdf5.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
 #include <limits>
 
+#include "io/file.h"
 #include "io/schema.h"
 #include "models/catalog.h"
 #include "support/catch.h"
+#include "support/files.h"
 #include "train/model_file.h"
 
 namespace {
@@ -72,6 +76,7 @@ ModelFile small_file(const models::Network& network) {
     state.slots["momentum"].emplace(parameter->name, slot);
   }
   file.training = std::move(state);
+  file.norm_batches = {{"stem.bn", 5}, {"stage1.block2.bn1", 78200}};
   file.provenance = io::start_provenance("resnet-train", "resnet-train -o m.h5");
   return file;
 }
@@ -205,6 +210,7 @@ TEST_CASE("a model file gives back every bit") {
     CHECK(loaded.file.data_uri == file.data_uri);
     CHECK(loaded.file.data_digest == file.data_digest);
     CHECK(loaded.file.lanes == 8);
+    CHECK(loaded.file.norm_batches == file.norm_batches);
     CHECK(loaded.file.curves.train_loss == file.curves.train_loss);
     CHECK(loaded.file.curves.lr.empty());
     CHECK(std::isnan(loaded.file.curves.val_error[0]));
@@ -368,8 +374,14 @@ TEST_CASE("hostile block tables") {
   for (const char* name : {"../x", "a/b", "", "a\nb", ".hidden", "x."}) {
     says(with("blocks/name",
               [&](io::H5& f) { f.write_column("blocks/name", std::vector<std::string>(4, name)); }),
-         "no block can have");
+         "its name must have");
   }
+  says(with("blocks/conv_bias",
+            [](io::H5& f) {
+              f.write_column("blocks/conv_bias",
+                             std::vector<std::string>(4, "\x1b\n" + std::string(5000, 'x')));
+            }),
+       "convolution bias '\\x1b\\x0axxxx");
   says(with("blocks/name",
             [](io::H5& f) { f.write_column("blocks/name", std::vector<std::string>(4, "a.b")); }),
        "two blocks");
@@ -413,6 +425,24 @@ TEST_CASE("a table that asks for more than the file holds is refused before it g
   says(message, "needs at least");
 }
 
+TEST_CASE("a dimension of 0 does not hide huge ones") {
+  // HDF5's own product is 0, and so is what such a data set stores.
+  const hsize_t huge = hsize_t{1} << 62;
+  for (const std::vector<hsize_t>& dims :
+       {std::vector<hsize_t>{0, huge, huge, 4}, {huge, huge, 0, 4}, {huge, 0, 2, 2}}) {
+    const test::TempDir dir;
+    io::write_file(dir / "m.h5", small_bytes());
+    const hid_t file = H5Fopen((dir / "m.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+    H5Ldelete(file, "parameters/stem.conv.weight", H5P_DEFAULT);
+    const hid_t space = H5Screate_simple(4, dims.data(), nullptr);
+    const hid_t set = H5Dcreate2(file, "parameters/stem.conv.weight", H5T_IEEE_F32LE, space,
+                                 H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    REQUIRE(set >= 0);
+    H5Dclose(set), H5Sclose(space), H5Fclose(file);
+    says(refusal(io::read_file(dir / "m.h5")), "is larger than");
+  }
+}
+
 TEST_CASE("parts that do not fit each other") {
   const auto with = [](const std::string& path, const Edit& edit) {
     return refusal(edited({path}, edit));
@@ -443,6 +473,18 @@ TEST_CASE("parts that do not fit each other") {
        "training/precision is 'fp8'");
   says(with("training@precision", [](io::H5& f) { f.set("training", "precision", "fp64"); }),
        "beside parameters of float32");
+  const auto counted = [&](const std::vector<std::string>& names,
+                           const std::vector<std::int64_t>& counts) {
+    return with("norm_batches", [&](io::H5& f) {
+      f.write_column("norm_batches/name", names);
+      f.write_column("norm_batches/count", counts);
+    });
+  };
+  says(counted({"stem.bn"}, {1, 2}), "norm_batches/name has 1 rows, norm_batches/count has 2");
+  says(counted({"stem.bn"}, {-1}), "norm_batches/count of 'stem.bn' is -1");
+  says(counted({"stem.bn"}, {INT64_MAX}), "norm_batches/count of 'stem.bn' is 9223372036854775807");
+  says(counted({"stem.bn", "stem.bn"}, {1, 2}), "stands there twice");
+  says(counted({"stem.conv"}, {1}), "'stem.conv', which is no norm of its block table");
   says(with("curves/train_loss",
             [](io::H5& f) { f.write_column("curves/train_loss", same_column(1)); }),
        "curves/train_loss has 4 rows");
