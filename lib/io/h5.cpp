@@ -10,8 +10,8 @@
 namespace rn::io {
 namespace {
 
-// Written is version 1.8's format: metadata carries checksums, attributes may be long, and every tool
-// of the last fifteen years reads it. Read is whatever libhdf5 knows.
+// Written is version 1.8's format: metadata carries checksums, attributes may be long, and every
+// tool of the last fifteen years reads it. Read is whatever libhdf5 knows.
 Handle access_list(bool writing) {
   Handle fapl(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   if (writing) H5Pset_libver_bounds(fapl.get(), H5F_LIBVER_V18, H5F_LIBVER_V18);

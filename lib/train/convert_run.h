@@ -1,5 +1,6 @@
 // Conversion from file to file: the doing of resnet-convert. What is foreign becomes a model file,
-// a model file becomes safetensors or Keras' HDF5, or a model file that stores its weights otherwise.
+// a model file becomes safetensors or Keras' HDF5, or a model file that stores its weights
+// otherwise.
 #pragma once
 
 #include "convert/recognize.h"

@@ -160,7 +160,7 @@ TEST_CASE("wrong command lines exit with 2 and one line") {
 TEST_CASE("errors become one line and their exit code") {
   const auto input = run_forked(tool, words({"fail"}));
   CHECK(input.code == 3);
-  CHECK(input.err == "resnet-x: fail: not a model\n");
+  CHECK(input.err == "resnet-x: fail: not\\x0aa model\n");  // what is no text is escaped
   CHECK(run_forked(tool, words({"diverge"})).code == 5);
   CHECK(run_forked(tool, words({"stop"})).code == 75);
   CHECK(run_forked(tool, words({"m", "--device", "cuda:99"})).code == 4);

@@ -160,9 +160,9 @@ TEST_CASE("broken or foreign names") {
 
   file = net();
   for (io::Weight& weight : file.weights) {
-    if (weight.name.starts_with("layer")) weight.name[weight.name.find('.') + 1] = 'x';
+    if (weight.name.starts_with("layer")) weight.name[weight.name.find('.') + 1] += 'a' - '0';
   }
-  CHECK(contains(refusal(file), "has blocks, but none with a number"));
+  CHECK_THAT(refusal(file), Catch::Matchers::Contains("has blocks, but none with a number"));
 
   Foreign other;
   other.add("encoder.weight", {3, 3});

@@ -225,7 +225,6 @@ TEST_CASE("a dimension of 0 does not hide huge ones") {
                 H5Dclose(make(f, "first", H5T_IEEE_F32LE, {0, huge, huge}));
                 H5Dclose(make(f, "last", H5T_IEEE_F32LE, {huge, huge, 0}));
                 H5Dclose(make(f, "wide", H5T_IEEE_F64LE, {wide, wide, 0}));
-                H5Dclose(make(f, "over", H5T_STD_U8LE, {~hsize_t{0} - 1, 0}));
                 H5Dclose(make(f, "empty", H5T_IEEE_F32LE, {3, 0, 5}));
                 const hsize_t square[] = {wide, wide};  // its product is 0 in 64 bits
                 const hid_t space = H5Screate_simple(2, square, nullptr);
@@ -235,11 +234,11 @@ TEST_CASE("a dimension of 0 does not hide huge ones") {
                 H5Tclose(text), H5Sclose(space);
               }),
       "f.h5");
-  for (const char* name : {"first", "last", "wide", "over"}) {
+  for (const char* name : {"first", "last", "wide"}) {
     CAPTURE(name);
     std::string stored;
     const auto refused = [&](auto&& read) {
-      CHECK(contains(error_of(ErrorKind::input, read), "is larger than"));
+      CHECK_THAT(error_of(ErrorKind::input, read), Catch::Matchers::Contains("is larger than"));
     };
     refused([&] { file.shape(name); });
     refused([&] { file.read(name, Tag::workspace); });

@@ -188,7 +188,6 @@ TEST_CASE("a model file gives back every bit") {
     const models::Network network = small_network(dtype);
     const ModelFile file = small_file(network);
     const train::LoadedModel loaded = load(train::save_model(network, file), dtype);
-
     CHECK(loaded.network.spec() == network.spec());
     CHECK(loaded.file.spec == network.spec());
     CHECK(loaded.file.dtype == wide(dtype));
@@ -216,15 +215,13 @@ TEST_CASE("a model file gives back every bit") {
     CHECK(std::isnan(loaded.file.curves.val_error[0]));
     CHECK(loaded.file.curves.val_error[1] == 40.5);
     CHECK(loaded.file.provenance.command_line == "resnet-train -o m.h5");
-
     REQUIRE(loaded.file.training);
     const train::TrainingState &a = *loaded.file.training, &b = *file.training;
     CHECK(a.epoch == b.epoch);
     CHECK(a.step_in_epoch == b.step_in_epoch);
     CHECK(a.step == b.step);
     CHECK(a.seed == b.seed);
-    CHECK(a.batch == b.batch);
-    CHECK(a.precision == b.precision);
+    CHECK((a.batch == b.batch && a.precision == b.precision));
     CHECK(a.complete == b.complete);
     CHECK(a.source_images == b.source_images);
     CHECK(a.val_images == b.val_images);
@@ -471,8 +468,6 @@ TEST_CASE("parts that do not fit each other") {
        "training/lanes");
   says(with("training@precision", [](io::H5& f) { f.set("training", "precision", "fp8"); }),
        "training/precision is 'fp8'");
-  says(with("training@precision", [](io::H5& f) { f.set("training", "precision", "fp64"); }),
-       "beside parameters of float32");
   const auto counted = [&](const std::vector<std::string>& names,
                            const std::vector<std::int64_t>& counts) {
     return with("norm_batches", [&](io::H5& f) {
