@@ -20,7 +20,7 @@ for target in "$@"; do
       -artifact_prefix="$build/fuzz/" >>"$log" 2>&1
   else
     # libhdf5 is not ours to instrument: what it leaks on hostile files is counted by our own tests.
-    "$build/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 \
+    "$build/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len=4096 -timeout=60 \
       -rss_limit_mb=2048 -malloc_limit_mb=256 -print_final_stats=1 \
       -artifact_prefix="$build/fuzz/$target-" "$corpus" "$here/corpus/$target" >"$log" 2>&1
   fi
