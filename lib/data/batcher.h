@@ -35,6 +35,7 @@ struct BatcherOptions {
 struct Batch {
   Tensor images;                      // dtype [n, H, W, C]
   Tensor labels;                      // int32 [n]
+  Tensor others, shares;              // int32 [n], f64 [n]: see ops/loss.h; undefined: not mixed
   std::vector<std::int64_t> indices;  // sample numbers in the source
   std::int64_t epoch = 0;
   std::int64_t number = 0;  // within the epoch

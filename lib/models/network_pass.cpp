@@ -85,6 +85,7 @@ Tensor Network::head_forward(const nn::Signal& last, const nn::Pass& pass, Saved
   const Dtype full = wide(value.x1.dtype());  // what is behind the pool stays f32 beside bf16
   saved.features = pass.pool.take({value.shape()[0], value.shape()[3]}, full);
   ops::global_average_pool_forward(value, saved.features, pass.stream);
+  if (pass.dropout) ops::dropout(*pass.dropout, saved.features, pass.stream);
   const Tensor logits = pass.pool.take({value.shape()[0], spec_.classes}, full);
   ops::linear_forward(saved.features, linear_weight_->value, linear_bias_->value, logits,
                       pass.stream);
@@ -111,6 +112,7 @@ ops::Gradient Network::head_backward(const Tensor& d_logits, const nn::Pass& pas
   const Tensor d_features = pass.pool.take(saved.features.shape(), saved.features.dtype());
   ops::linear_backward(d_logits, saved.features, linear_weight_->value, d_features,
                        linear_weight_->gradient, linear_bias_->gradient, pass.stream);
+  if (pass.dropout) ops::dropout(*pass.dropout, d_features, pass.stream);
 
   // Gradient of the head's operand, then of the last block's.
   if (!mask && !head_norm_) {

@@ -1,6 +1,7 @@
 // What travels between layers, and the circumstances of one pass through the network.
 #pragma once
 
+#include "ops/dropout.h"
 #include "ops/operand.h"
 #include "ops/pointwise.h"
 #include "tensor/pool.h"
@@ -22,6 +23,7 @@ struct Pass {
   // Training under stochastic depth: the gates say which branches are there. Otherwise a branch is
   // scaled by its probability to be there (Huang et al. 2016).
   bool sampled_depth = false;
+  const ops::Dropout* dropout = nullptr;  // of the features before the last layer; null: none
   // Nothing but the result is wanted: batch norms may be folded into the convolutions before them.
   // f64 is the reference: it computes every step as it stands.
   bool folds(Dtype dtype) const { return !batch_statistics && !keep && dtype != Dtype::f64; }

@@ -36,8 +36,8 @@ void set_survival(models::NetworkSpec& spec, double rate, DepthDecay decay) {
   }
 }
 
-void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step,
-                std::int64_t images, DepthMode mode) {
+void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step, std::int64_t count,
+                DepthMode mode, std::int64_t first) {
   for (std::int64_t i = 0; i < network.block_count(); ++i) {
     nn::Residual& block = network.block(i);
     if (block.spec().survival == 1) continue;
@@ -48,13 +48,15 @@ void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step,
       continue;
     }
     std::vector<std::int32_t> kept;
-    for (std::int64_t n = 0; n < images; ++n) {
-      if (rng.uniform() < block.spec().survival) kept.push_back(static_cast<std::int32_t>(n));
+    for (std::int64_t n = 0; n < first + count; ++n) {
+      const bool there = rng.uniform() < block.spec().survival;
+      if (n >= first && there) kept.push_back(static_cast<std::int32_t>(n - first));
     }
-    const auto count = static_cast<std::int64_t>(kept.size());
-    block.gates.forward.branch = count > 0 ? 1 : 0;
-    if (count == 0 || count == images) continue;
-    block.gates.rows = Tensor({count}, Dtype::i32, Tag::input);
+    const auto open = static_cast<std::int64_t>(kept.size());
+    block.gates.forward.branch = open > 0 ? 1 : 0;
+    block.gates.rows = Tensor();
+    if (open == 0 || open == count) continue;
+    block.gates.rows = Tensor({open}, Dtype::i32, Tag::input);
     std::copy(kept.begin(), kept.end(), block.gates.rows.data<std::int32_t>());
   }
 }

@@ -100,6 +100,12 @@ void read_training(const io::H5& file, ModelFile& model) {
   state.errors = counter("errors");
   state.images = counter("images");
   state.log_bytes = counter("log_bytes");
+  for (const auto& [name, value] : {std::pair{"skipped", &state.skipped},
+                                    {"skipped_in_row", &state.skipped_in_row},
+                                    {"averaged", &state.averaged},
+                                    {"micro_batch", &state.micro_batch}}) {
+    if (file.has_attribute(at, name)) *value = counter(name);
+  }
   state.recipe = text_of(file.read_strings(join(at, "recipe")));
   model.training = std::move(state);
 }
@@ -224,6 +230,15 @@ void read_tensors(const io::H5& file, const std::string& group, Dtype stored,
 
 void read_slots(const io::H5& file, Dtype stored, const models::Network& network,
                 TrainingState& state) {
+  if (file.has(schema::trained_state)) {
+    std::vector<Wanted> wanted;
+    for (const auto& own : network.store().states()) {
+      Tensor tensor(own->value.shape(), own->value.dtype(), Tag::optimizer);
+      wanted.push_back({own->name, tensor});
+      state.trained_state.emplace(own->name, std::move(tensor));
+    }
+    read_tensors(file, schema::trained_state, wide(stored), wanted);
+  }
   if (!file.has(schema::optimizer)) return;
   for (const std::string& slot : file.list(schema::optimizer)) {
     NamedTensors& tensors = state.slots[slot];

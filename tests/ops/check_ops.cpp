@@ -65,6 +65,9 @@ Cases all_cases() {
   reduce_cases(cases);
   index_cases(cases);
   optimizer_cases(cases);
+  adam_cases(cases);
+  clip_cases(cases);
+  dropout_cases(cases);
   return cases;
 }
 

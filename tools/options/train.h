@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "cli/run_tool.h"
 #include "cli/signals.h"
+#include "options/checks.h"
+#include "options/train_optimizer.h"
 #include "train/options.h"
 
 namespace rn::tools {
@@ -17,6 +19,7 @@ using cli::Common;
 struct TrainTool {
   cli::CommonOptions common;
   train::TrainOptions train;
+  OptimizerTool optimizer;
   bool list_archs = false;
   bool no_bn = false;
   std::optional<double> stochastic_depth;
@@ -28,40 +31,16 @@ struct TrainTool {
   std::optional<std::int64_t> limit_train, limit_test;
 };
 
-// Checks a length, and writes it in one way, so that recipes can be compared.
-inline CLI::Validator length(std::optional<train::Length::Unit> bare = {}) {
-  return CLI::Validator(
-      [bare](std::string& text) -> std::string {
-        try {
-          text = to_string(train::parse_length(text, bare));
-          return {};
-        } catch (const Error& error) {
-          return error.what();
-        }
-      },
-      "");
-}
-
-template <class Parse>
-inline CLI::Validator checked(Parse parse) {
-  return CLI::Validator(
-      [parse](std::string& text) -> std::string {
-        try {
-          parse(text);
-          return {};
-        } catch (const Error& error) {
-          return error.what();
-        }
-      },
-      "");
-}
-
 inline void bind_network(CLI::App& app, TrainTool& o) {
   app.add_option("--arch", o.arch, "Architecture (resnet20-cifar); --list-archs shows them")
       ->type_name("NAME");
-  app.add_option("--init", o.train.init,
-                 "Start from this model, its architecture and its weights; - is stdin")
-      ->type_name("MODEL");
+  CLI::Option* init =
+      app.add_option("--init", o.train.init,
+                     "Start from this model, its architecture and its weights; - is stdin")
+          ->type_name("MODEL");
+  app.add_option("--init-from", o.train.init, "The same as --init")
+      ->type_name("MODEL")
+      ->excludes(init);
   app.add_flag("--reset-head", o.train.reset_head,
                "With --init: a new last layer, for the classes of the data");
   app.add_option("--shortcut", o.train.shortcut,
@@ -151,11 +130,11 @@ inline void bind_optimisation(CLI::App& app, TrainTool& o) {
   app.add_option("--warmup-shape", o.warmup_shape, "linear, or constant (and then a jump)")
       ->type_name("KIND")
       ->check(checked(train::parse_warmup_shape));
-  app.add_option("--momentum", o.train.sgd.momentum, "Momentum")
+  app.add_option("--momentum", o.train.optimizer.momentum, "Momentum")
       ->type_name("FLOAT")
       ->check(cli::real(0, 1));
-  app.add_flag("--nesterov,!--no-nesterov", o.train.sgd.nesterov, "Nesterov's momentum");
-  app.add_option("--weight-decay", o.train.sgd.weight_decay, "Weight decay")
+  app.add_flag("--nesterov,!--no-nesterov", o.train.optimizer.nesterov, "Nesterov's momentum");
+  app.add_option("--weight-decay", o.train.optimizer.weight_decay, "Weight decay")
       ->type_name("FLOAT")
       ->check(cli::real(0));
   app.add_option("--decay", o.decay, "What decays: all, or weights (no biases, no norms)")
@@ -198,10 +177,12 @@ inline void bind(CLI::App& app, TrainTool& o) {
   bind_network(app, o);
   bind_data(app, o);
   bind_optimisation(app, o);
+  bind_optimizer(app, o);
   cli::add_common(app, o.common,
                   {Common::seed, Common::device, Common::precision, Common::lanes, Common::threads,
                    Common::output});
   bind_files(app, o);
+  bind_keeping(app, o);
   cli::add_common(app, o.common,
                   {Common::json, Common::dry_run, Common::no_provenance, Common::progress});
 }
@@ -233,7 +214,8 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
   for (const auto& one : o.milestones) t.schedule.milestones.push_back(parse_length(one));
   t.schedule.warmup = parse_length(o.warmup);
   t.schedule.warmup_shape = parse_warmup_shape(o.warmup_shape);
-  t.sgd.decay = parse_decay(o.decay);
+  t.optimizer.decay = parse_decay(o.decay);
+  apply_optimizer(o.optimizer, t);
   t.eval_every = parse_length(o.eval_every);
   if (!o.eval_on.empty()) t.eval_on = parse_eval_on(o.eval_on);
   if (!o.checkpoint_every.empty()) t.checkpoint_every = parse_period(o.checkpoint_every);
