@@ -66,6 +66,7 @@ Cases all_cases() {
   reduce_cases(cases);
   index_cases(cases);
   optimizer_cases(cases);
+  flow_cases(cases);
   return cases;
 }
 
