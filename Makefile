@@ -33,7 +33,7 @@ FUZZ_OPTIONS = -DRESNET_FUZZ=ON -DRESNET_SANITIZE=address$(,)undefined -DRESNET_
 	-DRESNET_NATIVE=OFF
 
 PACKAGES = g++ cmake ninja-build pkg-config libhdf5-dev libopenblas-dev liblapacke-dev libdnnl-dev \
-	libcli11-dev libspdlog-dev libfmt-dev libzip-dev nlohmann-json3-dev catch2 gnuplot-nox
+	libcli11-dev libspdlog-dev libfmt-dev libzip-dev zlib1g-dev libjpeg-dev libpng-dev nlohmann-json3-dev catch2 gnuplot-nox
 
 .PHONY: list
 list: ## print this list

@@ -7,16 +7,10 @@
 #include <memory>
 #include <vector>
 
+#include "data/augmentation.h"
 #include "data/source.h"
 
 namespace rn::data {
-
-struct Augment {
-  // Zero padding of the normalised image (padded pixels are 0 after normalisation, as in the usual
-  // CIFAR recipe), then a random crop of the old size.
-  int pad = 0;
-  bool flip = false;  // horizontal, with probability 1/2
-};
 
 struct BatcherOptions {
   std::vector<std::int64_t> indices;  // samples of the source, in evaluation order
@@ -29,7 +23,8 @@ struct BatcherOptions {
   std::int64_t first_epoch = 0, first_batch = 0;  // where to start (resume)
   // Stop after this many epochs, counted from first_epoch; -1: never.
   std::int64_t epochs = -1;
-  int ahead = 3;  // batches kept ready
+  int ahead = 3;    // batches kept ready
+  int loaders = 0;  // threads that read and augment; 0: one, or threads() where samples are costly
 };
 
 struct Batch {

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "data/resample.h"
 #include "tensor/tensor.h"
 
 namespace rn::data {
@@ -26,12 +28,23 @@ struct Info {
   std::int64_t classes() const { return static_cast<std::int64_t>(class_names.size()); }
 };
 
+// Chooses a window of an image of the given size.
+using ChooseWindow = std::function<Window(std::int64_t height, std::int64_t width)>;
+
 class Source {
  public:
   virtual ~Source() = default;
   const Info& info() const { return info_; }
   // Copies sample `index` as HWC bytes and returns its label in [0, classes). Thread-safe.
   virtual std::int32_t read(std::int64_t index, std::span<std::uint8_t> image) const = 0;
+  // The same of a window of the sample in its full size, brought to the size of all; here: of what
+  // read() gives. Thread-safe.
+  virtual std::int32_t read_window(std::int64_t index, const ChooseWindow& choose,
+                                   std::span<std::uint8_t> image) const;
+  // Whether samples take long to read, so that several threads pay.
+  virtual bool costly() const { return false; }
+  // What people call the sample: its number, or its file.
+  virtual std::string sample_name(std::int64_t index) const { return std::to_string(index); }
 
  protected:
   Info info_;
@@ -59,8 +72,9 @@ struct Normalization {
   Tensor mean_image;           // f32 [H, W, C] on the 0..1 scale; replaces mean when defined
   bool reversed = false;       // channels go in backwards: BGR from RGB (Keras' "caffe" mode)
 };
-enum class NormalizationKind { channel, mean_image, none };
-const char* to_string(NormalizationKind kind);                   // "channel", "mean-image", "none"
+// mean_image_255: a mean image, and nothing divided: inputs on the 0..255 scale (stddev 1/255).
+enum class NormalizationKind { channel, mean_image, mean_image_255, none };
+const char* to_string(NormalizationKind kind);                   // "channel", "mean-image", ...
 NormalizationKind parse_normalization(const std::string& text);  // errors: usage
 // Exact sums (integers), so the same for any order of `indices`. Errors: input if there are none.
 Normalization measure_normalization(const Source& source, std::span<const std::int64_t> indices,

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "models/deeper.h"
 #include "models/imagenet.h"
 
 namespace rn::models {
@@ -189,6 +190,7 @@ std::vector<ArchEntry> archs() {
                                                n)});
     }
   }
+  for (const ArchEntry& entry : deeper_archs()) list.push_back(entry);
   list.push_back({vgg_name,
                   "no shortcuts: 14 3x3 convolutions of 128 channels (the control of Veit et al. "
                   "2016)"});
@@ -202,6 +204,7 @@ NetworkSpec make_arch(const std::string& name, const ArchOptions& options) {
     fail(ErrorKind::usage, "architecture '{}' needs its batch norm; only {} works without", name,
          vgg_name);
   }
+  if (auto spec = deeper_arch(name, options)) return *std::move(spec);
   for (const Family& family : families()) {
     const int depth = depth_of(name, family);
     if (depth > 0) return cifar(name, depth, family.pre, options);

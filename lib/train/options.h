@@ -49,6 +49,8 @@ struct TrainOptions {
   // Unset: that of the initial model, else by channel.
   std::optional<data::NormalizationKind> normalize = {};
 
+  int loaders = 0;  // threads that read images; 0: as many as the source needs
+
   // The optimisation.
   std::int64_t batch = 128;
   Length length = {10, Length::Unit::epochs};

@@ -80,6 +80,11 @@ void open_data(Session& s) {
     fail(ErrorKind::usage, "--pad {} is more than the images of {} have ({}x{})", o.augment.pad,
          o.data, info.height, info.width);
   }
+  if (o.augment.colours() && info.channels != 3) {
+    fail(ErrorKind::usage,
+         "--jitter and --lighting are for colour images, not for {} of {} channels", o.data,
+         info.channels);
+  }
   if (s.eval_on == EvalOn::none) return;
   const auto splits = data::source_splits(o.data);
   if (std::find(splits.begin(), splits.end(), data::Split::test) == splits.end()) {

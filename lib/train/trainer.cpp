@@ -73,7 +73,8 @@ Ended Trainer::run() {
                                     .dtype = s_.options.dtype,
                                     .seed = s_.options.seed,
                                     .first_epoch = state.epoch,
-                                    .first_batch = state.step_in_epoch});
+                                    .first_batch = state.step_in_epoch,
+                                    .loaders = s_.options.loaders});
   bool working = false;
   for (;;) {
     const bool ends = state.step == s_.total;

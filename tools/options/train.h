@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cli/run_tool.h"
 #include "cli/signals.h"
+#include "options/augment.h"
 #include "options/checks.h"
 #include "options/train_optimizer.h"
 #include "train/options.h"
@@ -20,6 +21,8 @@ struct TrainTool {
   cli::CommonOptions common;
   train::TrainOptions train;
   OptimizerTool optimizer;
+  AugmentTool augment;
+  bool loader_only = false;
   bool list_archs = false;
   bool no_bn = false;
   std::optional<double> stochastic_depth;
@@ -86,14 +89,9 @@ inline void bind_data(CLI::App& app, TrainTool& o) {
   app.add_option("--val", o.train.val, "Set N training images aside for validation")
       ->type_name("INT")
       ->check(cli::whole(0));
-  app.add_option("--pad", o.train.augment.pad,
-                 "Augment: pad by N zeros on all sides, and crop at random")
-      ->type_name("INT")
-      ->check(cli::whole(0, 4096));
-  app.add_flag("--flip,!--no-flip", o.train.augment.flip,
-               "Augment: mirror half of the images, drawn at random");
+  bind_augment(app, o.train.augment, o.augment);
   app.add_option("--normalize", o.normalize,
-                 "Input: channel (or as --init has it), mean-image or none")
+                 "Input: channel (or as --init has it), mean-image, mean-image-255 or none")
       ->type_name("KIND")
       ->check(checked(data::parse_normalization));
 }
@@ -169,6 +167,12 @@ inline void bind_files(CLI::App& app, TrainTool& o) {
   not_recipe(app.add_option("--log-every", o.log_every, "A step event so often"))
       ->type_name("LENGTH")
       ->transform(length(train::Length::Unit::steps));
+  not_recipe(app.add_option("--loaders", o.train.loaders,
+                            "Threads that read and augment images; 0: as many as they need"))
+      ->type_name("N")
+      ->check(cli::whole(0, 1024));
+  not_recipe(app.add_flag("--loader-only", o.loader_only,
+                          "Only read and augment, an epoch or --steps, and say how fast"));
   not_recipe(app.add_flag("--save-optimizer", o.train.save_optimizer,
                           "Keep the optimizer's state in the model file"));
 }
@@ -216,6 +220,7 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
   t.schedule.warmup_shape = parse_warmup_shape(o.warmup_shape);
   t.optimizer.decay = parse_decay(o.decay);
   apply_optimizer(o.optimizer, t);
+  apply_augment(o.augment, t.augment);
   t.eval_every = parse_length(o.eval_every);
   if (!o.eval_on.empty()) t.eval_on = parse_eval_on(o.eval_on);
   if (!o.checkpoint_every.empty()) t.checkpoint_every = parse_period(o.checkpoint_every);
