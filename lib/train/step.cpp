@@ -27,15 +27,16 @@ std::int64_t count_errors(const Tensor& logits, const Tensor& labels) {
 
 }  // namespace
 
-Stepper::Stepper(models::Network& network, Sgd& optimizer)
-    : network_(network), optimizer_(optimizer), pool_(network.store().device()) {
+Stepper::Stepper(models::Network& network, Sgd& optimizer, const MemoryMode& memory)
+    : network_(network), optimizer_(optimizer), memory_(memory), pool_(network.store().device()) {
   for (const nn::StatePtr& state : network.store().states()) {
     states_before_.push_back(state->value.clone());
   }
 }
 
 StepResult Stepper::run(const data::Batch& batch, double lr) {
-  const nn::Pass pass{.pool = pool_, .batch_statistics = true, .keep = true, .sampled_depth = true};
+  nn::Pass pass{.pool = pool_, .batch_statistics = true, .keep = true, .sampled_depth = true};
+  apply(memory_, network_, pass);
   const Tensor logits = network_.forward(batch.images, pass, saved_);
   const std::int64_t count = logits.dim(0);
   losses_.ensure({count}, Dtype::f64, Tag::workspace);

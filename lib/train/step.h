@@ -7,6 +7,7 @@
 
 #include "data/batcher.h"
 #include "models/network.h"
+#include "train/memory_mode.h"
 #include "train/optimizer.h"
 
 namespace rn::train {
@@ -23,7 +24,7 @@ struct StepResult {
 class Stepper {
  public:
   // Both must outlive it; the optimizer holds the network's parameters.
-  Stepper(models::Network& network, Sgd& optimizer);
+  Stepper(models::Network& network, Sgd& optimizer, const MemoryMode& memory = {});
   StepResult run(const data::Batch& batch, double lr);
 
  private:
@@ -31,6 +32,7 @@ class Stepper {
 
   models::Network& network_;
   Sgd& optimizer_;
+  MemoryMode memory_;
   TensorPool pool_;
   models::Saved saved_;
   Tensor losses_, d_logits_;

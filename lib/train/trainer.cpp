@@ -19,7 +19,7 @@ double rate(std::int64_t images, double seconds) {
 
 Trainer::Trainer(Session& session)
     : s_(session),
-      stepper_(*session.network, *session.sgd),
+      stepper_(*session.network, *session.sgd, session.options.memory),
       eval_pool_(session.network->store().device()),
       progress_(session.options.progress ? *session.options.progress : no_progress_),
       table_(!session.subsets.val.empty() && session.eval_on != EvalOn::none,
