@@ -127,6 +127,10 @@ repro-ensembles: build ## the studies of Veit et al. 2016: SCALE=smoke|cpu|paper
 	@MODEL="$(MODEL)" sh share/repro/ensembles.sh $(BUILD) $(or $(SCALE),smoke) \
 	  $(if $(CIFAR10),cifar10:$(CIFAR10))
 
+.PHONY: repro-revnet
+repro-revnet: build ## Gomez et al. 2017, Tables 1 to 3 and Fig 4: SCALE=smoke|cpu|paper, CIFAR10=DIR
+	@sh share/repro/revnet.sh $(BUILD) $(or $(SCALE),smoke) $(if $(CIFAR10),cifar10:$(CIFAR10))
+
 .PHONY: install
 install: build ## install into PREFIX (/usr/local), below DESTDIR if given
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "models/deeper.h"
 #include "models/imagenet.h"
+#include "models/revnet.h"
 
 namespace rn::models {
 namespace {
@@ -174,6 +175,14 @@ NetworkSpec vgg(const ArchOptions& options) {
   return spec;
 }
 
+void sized_by_name(const std::string& name, const ArchOptions& options) {
+  if (options.units.empty() && options.widths.empty()) return;
+  fail(ErrorKind::usage,
+       "architecture '{}': its blocks and widths go by its name; --units and --widths are for the "
+       "revnets and gomez-resnets",
+       name);
+}
+
 }  // namespace
 
 std::vector<ArchEntry> archs() {
@@ -195,22 +204,24 @@ std::vector<ArchEntry> archs() {
                   "no shortcuts: 14 3x3 convolutions of 128 channels (the control of Veit et al. "
                   "2016)"});
   for (const Imagenet& net : imagenets()) list.push_back({net.name, what(net)});
+  for (const Revnet& net : revnets()) list.push_back({net.name, what(net)});
   return list;
 }
 
 NetworkSpec make_arch(const std::string& name, const ArchOptions& options) {
-  if (name == vgg_name) return vgg(options);
+  if (name == vgg_name) return sized_by_name(name, options), vgg(options);
   if (!options.batch_norm) {
     fail(ErrorKind::usage, "architecture '{}' needs its batch norm; only {} works without", name,
          vgg_name);
   }
   if (auto spec = deeper_arch(name, options)) return *std::move(spec);
+  if (const Revnet* net = find_revnet(name)) return revnet_spec(*net, options);
   for (const Family& family : families()) {
     const int depth = depth_of(name, family);
-    if (depth > 0) return cifar(name, depth, family.pre, options);
+    if (depth > 0) return sized_by_name(name, options), cifar(name, depth, family.pre, options);
   }
   for (const Imagenet& net : imagenets()) {
-    if (name == net.name) return imagenet(net, options);
+    if (name == net.name) return sized_by_name(name, options), imagenet(net, options);
   }
   std::string known;
   for (const ArchEntry& entry : archs()) known += (known.empty() ? "" : ", ") + entry.name;

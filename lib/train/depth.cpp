@@ -32,6 +32,11 @@ void set_survival(models::NetworkSpec& spec, double rate, DepthDecay decay) {
     if (rate > 0 && block.kind == nn::BlockKind::plain) {
       fail(ErrorKind::usage, "--stochastic-depth: the layers of '{}' have no shortcuts", spec.arch);
     }
+    if (rate > 0 && block.reversible) {
+      fail(ErrorKind::usage,
+           "--stochastic-depth: '{}' is reversible: what is left out could not be computed again",
+           spec.arch);
+    }
     block.survival = 1 - (decay == DepthDecay::linear ? rate * at / blocks : rate);
   }
 }
@@ -70,6 +75,9 @@ void set_kept_blocks(models::NetworkSpec& spec, std::int64_t kept, bool rescale)
   for (nn::BlockSpec& block : spec.blocks) {
     if (block.kind == nn::BlockKind::plain) {
       fail(ErrorKind::usage, "--keep-blocks: the layers of '{}' have no shortcuts", spec.arch);
+    }
+    if (block.reversible) {
+      fail(ErrorKind::usage, "--keep-blocks: the blocks of '{}' are reversible", spec.arch);
     }
     block.survival = rescale ? static_cast<double>(kept) / static_cast<double>(blocks) : 1;
   }

@@ -11,7 +11,8 @@ namespace {
 std::string mib(double bytes) { return fmt::format("{:.0f} MiB", bytes / (1 << 20) + 0.5); }
 
 // Bytes of all tensors at the worst moment of a step of so many images, less what was live before.
-double step_bytes(models::Network& network, Optimizer& optimizer, std::int64_t images) {
+double step_bytes(models::Network& network, Optimizer& optimizer, const MemoryMode& memory,
+                  std::int64_t images) {
   Ledger& ledger = Ledger::global();
   const auto before = static_cast<double>(ledger.live_total());
   ledger.reset_peaks();
@@ -20,7 +21,7 @@ double step_bytes(models::Network& network, Optimizer& optimizer, std::int64_t i
   batch.images =
       Tensor::zeros({images, spec.height, spec.width, spec.channels}, network.dtype(), Tag::input);
   batch.labels = Tensor::zeros({images}, Dtype::i32, Tag::input);
-  Stepper(network, optimizer).run(batch, 0);
+  Stepper(network, optimizer, {}, memory).run(batch, 0);
   return static_cast<double>(ledger.peak_total()) - before;
 }
 
@@ -40,7 +41,8 @@ std::int64_t fitting_micro_batch(const Session& session) {
     probe.store().require_gradients();
     Optimizer optimizer(o.optimizer, probe.store());
     const std::int64_t few = 2, more = 6;
-    const double a = step_bytes(probe, optimizer, few), b = step_bytes(probe, optimizer, more);
+    const double a = step_bytes(probe, optimizer, o.memory, few),
+                 b = step_bytes(probe, optimizer, o.memory, more);
     image = std::max(1.0, (b - a) / static_cast<double>(more - few));
     fixed = live + std::max(0.0, a - image * static_cast<double>(few));
   }

@@ -173,8 +173,10 @@ void check_size(const io::H5& file, const models::NetworkSpec& spec) {
       static_cast<Wide>(spec.stem.out) * spec.channels * spec.stem.kernel * spec.stem.kernel;
   for (const nn::BlockSpec& b : spec.blocks) {
     const Wide in = b.in, width = b.width, out = b.out;
-    needed += b.kind == nn::BlockKind::basic ? 9 * in * width + 9 * width * out
-                                             : in * width + 9 * width * width + width * out;
+    const Wide whole = b.kind == nn::BlockKind::basic
+                           ? 9 * in * width + 9 * width * out
+                           : in * width + 9 * width * width + width * out;
+    needed += b.reversible ? whole / 4 : whole;  // halves: F alone has that
   }
   needed += static_cast<Wide>(spec.classes) *
             (spec.blocks.empty() ? spec.stem.out : spec.blocks.back().out);

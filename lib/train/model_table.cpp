@@ -85,7 +85,8 @@ void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
   const auto in = table.integers("in"), width = table.integers("width"),
              out = table.integers("out"), stride = table.integers("stride"),
              stride_at = table.integers("stride_at"), temporal = table.integers("temporal");
-  const auto norm = table.integers("norm", 1), pooled = table.integers("pool", 1);
+  const auto norm = table.integers("norm", 1), pooled = table.integers("pool", 1),
+             reversible = table.integers("reversible", 0);
   const auto eps = table.reals("bn_eps"), momentum = table.reals("bn_momentum"),
              survival = table.reals("survival");
   blocks.resize(table.names.size());
@@ -113,6 +114,7 @@ void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
     block.survival = survival[i];
     block.norm = truth(file, field("norm"), norm[i]);
     block.pool = narrow(file, field("pool"), pooled[i]);
+    block.reversible = truth(file, field("reversible"), reversible[i]);
   }
 }
 
@@ -156,6 +158,7 @@ void write_blocks(io::H5& file, const std::vector<nn::BlockSpec>& blocks) {
   real("survival", [](const BlockSpec& b) { return b.survival; });
   integer("norm", [](const BlockSpec& b) { return b.norm; });
   integer("pool", [](const BlockSpec& b) { return b.pool; });
+  integer("reversible", [](const BlockSpec& b) { return b.reversible; });
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "models/catalog.h"
 #include "train/average.h"
 #include "train/depth.h"
+#include "train/memory_mode.h"
 #include "train/model_file.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
@@ -32,12 +33,14 @@ struct TrainOptions {
   bool reset_head = false;  // with init: new classes, a new last layer
   std::string shortcut = {}, shortcut_pool = {};  // empty: the architecture's own
   int width = 0;
-  bool batch_norm = true;                       // false: without, where the architecture can
-  std::optional<double> stochastic_depth = {};  // death rate; unset: as the network has it
+  std::vector<std::int64_t> units = {}, widths = {};  // of revnets and their like
+  bool batch_norm = true;                             // false: without, where the architecture can
+  std::optional<double> stochastic_depth = {};        // death rate; unset: as the network has it
   DepthDecay depth_decay = DepthDecay::linear;
   DepthMode depth_mode = DepthMode::batch;
   std::int64_t keep_blocks = 0;  // exactly so many branches a step; 0: all
   bool rescale_blocks = false;   // evaluation scales branches by their share of steps
+  MemoryMode memory = {};
   Dtype dtype = Dtype::f32;
   Device device = cpu;
 

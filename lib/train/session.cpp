@@ -106,7 +106,9 @@ void describe_run(Session& s) {
                                              .shortcut = o.shortcut,
                                              .shortcut_pool = o.shortcut_pool,
                                              .base_width = o.width,
-                                             .batch_norm = o.batch_norm});
+                                             .batch_norm = o.batch_norm,
+                                             .units = o.units,
+                                             .widths = o.widths});
   } else {
     s.initial = load_initial(o.init, o.dtype, initial.sha256);
     s.file.spec = initial_spec(s.initial->file, info, o.reset_head, !o.normalize);
@@ -126,6 +128,7 @@ void describe_run(Session& s) {
   }
   if (o.stochastic_depth) set_survival(s.file.spec, *o.stochastic_depth, o.depth_decay);
   if (o.keep_blocks != 0) set_kept_blocks(s.file.spec, o.keep_blocks, o.rescale_blocks);
+  check(o.memory, s.file.spec);
   check_fits(s.file.spec, info);
   if (s.test) check_fits(s.file.spec, s.test->info());
   s.file.dtype = wide(o.dtype);

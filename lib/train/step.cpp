@@ -34,8 +34,13 @@ Tensor rows(const Tensor& x, std::int64_t first, std::int64_t count) {
 
 }  // namespace
 
-Stepper::Stepper(models::Network& network, Optimizer& optimizer, StepOptions options)
-    : network_(network), optimizer_(optimizer), options_(options), pool_(network.store().device()) {
+Stepper::Stepper(models::Network& network, Optimizer& optimizer, StepOptions options,
+                 const MemoryMode& memory)
+    : network_(network),
+      optimizer_(optimizer),
+      options_(options),
+      memory_(memory),
+      pool_(network.store().device()) {
   for (const nn::StatePtr& state : network.store().states()) {
     states_before_.push_back(state->value.clone());
   }
@@ -65,11 +70,12 @@ std::string Stepper::part(const data::Batch& batch, std::int64_t first, std::int
                           const StepAt& at, StepResult& result) {
   if (at.gates) at.gates(first, count);
   const ops::Dropout dropout{options_.dropout, options_.seed, at.step, first};
-  const nn::Pass pass{.pool = pool_,
-                      .batch_statistics = true,
-                      .keep = true,
-                      .sampled_depth = true,
-                      .dropout = options_.dropout > 0 ? &dropout : nullptr};
+  nn::Pass pass{.pool = pool_,
+                .batch_statistics = true,
+                .keep = true,
+                .sampled_depth = true,
+                .dropout = options_.dropout > 0 ? &dropout : nullptr};
+  apply(memory_, network_, pass);
   const Tensor labels = rows(batch.labels, first, count);
   const ops::SoftmaxCrossEntropy loss{.label_smoothing = options_.label_smoothing,
                                       .scale = 1.0 / static_cast<double>(batch.images.dim(0)),

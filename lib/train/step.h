@@ -8,6 +8,7 @@
 
 #include "data/batcher.h"
 #include "models/network.h"
+#include "train/memory_mode.h"
 #include "train/optimizer.h"
 
 namespace rn::train {
@@ -41,7 +42,8 @@ struct StepResult {
 class Stepper {
  public:
   // Both must outlive it; the optimizer holds the network's parameters.
-  Stepper(models::Network& network, Optimizer& optimizer, StepOptions options = {});
+  Stepper(models::Network& network, Optimizer& optimizer, StepOptions options = {},
+          const MemoryMode& memory = {});
   StepResult run(const data::Batch& batch, double lr, const StepAt& at = {});
 
  private:
@@ -54,6 +56,7 @@ class Stepper {
   models::Network& network_;
   Optimizer& optimizer_;
   StepOptions options_;
+  MemoryMode memory_;
   TensorPool pool_;
   models::Saved saved_;
   Tensor losses_, d_logits_;

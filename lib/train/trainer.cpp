@@ -20,7 +20,7 @@ double rate(std::int64_t images, double seconds) {
 
 Trainer::Trainer(Session& session)
     : s_(session),
-      stepper_(*session.network, *session.optimizer, session.options.step),
+      stepper_(*session.network, *session.optimizer, session.options.step, session.options.memory),
       eval_pool_(session.network->store().device()),
       progress_(session.options.progress ? *session.options.progress : no_progress_),
       table_(!session.subsets.val.empty() && session.eval_on != EvalOn::none,

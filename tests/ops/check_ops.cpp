@@ -69,6 +69,7 @@ Cases all_cases() {
   adam_cases(cases);
   clip_cases(cases);
   dropout_cases(cases);
+  stream_cases(cases);
   flow_cases(cases);
   return cases;
 }

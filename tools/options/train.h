@@ -10,6 +10,7 @@
 #include "cli/signals.h"
 #include "options/augment.h"
 #include "options/checks.h"
+#include "options/memory_mode.h"
 #include "options/train_optimizer.h"
 #include "train/options.h"
 
@@ -25,6 +26,7 @@ struct TrainTool {
   bool loader_only = false;
   bool list_archs = false;
   bool no_bn = false;
+  MemoryTool memory;
   std::optional<double> stochastic_depth;
   std::string depth_decay = "linear", depth_mode = "batch";
   std::string arch, normalize, decay = "all", schedule = "cosine", warmup_shape = "linear";
@@ -57,6 +59,7 @@ inline void bind_network(CLI::App& app, TrainTool& o) {
   app.add_option("--width", o.train.width, "Channels of the first stage; 0: the architecture's own")
       ->type_name("INT")
       ->check(cli::whole(0, 4096));
+  bind_sizes(app, o.memory);
   app.add_flag("--no-bn", o.no_bn, "Without batch norm; only vgg15-cifar works so");
   app.add_option("--stochastic-depth", o.stochastic_depth,
                  "Leave branches out at random: the probability for the last block")
@@ -75,6 +78,7 @@ inline void bind_network(CLI::App& app, TrainTool& o) {
       ->check(cli::whole(0, 100000));
   app.add_flag("--rescale-blocks", o.train.rescale_blocks,
                "With --keep-blocks: scale the branches in evaluation by K / blocks");
+  bind_memory(app, o.memory);
   cli::not_recipe(app.add_flag("--list-archs", o.list_archs, "List the architectures, and stop"));
 }
 
@@ -209,6 +213,7 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
       !(o.arch.empty() && t.shortcut.empty() && t.shortcut_pool.empty() && t.width == 0)) {
     warn("--arch, --shortcut and --width do nothing here: the network is that of --init");
   }
+  take(o.memory, t);
   t.batch_norm = !o.no_bn;
   t.stochastic_depth = o.stochastic_depth;
   t.depth_decay = train::parse_depth_decay(o.depth_decay);
