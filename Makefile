@@ -127,6 +127,10 @@ repro-ensembles: build ## the studies of Veit et al. 2016: SCALE=smoke|cpu|paper
 	@MODEL="$(MODEL)" sh share/repro/ensembles.sh $(BUILD) $(or $(SCALE),smoke) \
 	  $(if $(CIFAR10),cifar10:$(CIFAR10))
 
+.PHONY: repro-geometry
+repro-geometry: build ## Hauser and Ray 2017, and the metric of a residual network: CIFAR10=DIR, SEEDS=20
+	@SEEDS="$(SEEDS)" sh share/repro/geometry.sh $(BUILD) $(if $(CIFAR10),cifar10:$(CIFAR10))
+
 .PHONY: install
 install: build ## install into PREFIX (/usr/local), below DESTDIR if given
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)

@@ -1,9 +1,10 @@
-// resnet-plot: pictures and tables of learning curves, lesion studies and paths.
+// resnet-plot: pictures and tables of learning curves, lesion studies, paths and geometry.
 #include <fmt/format.h>
 
 #include "io/provenance.h"
 #include "io/schema.h"
 #include "options/plot.h"
+#include "options/plot_geometry.h"
 #include "options/plot_lesions.h"
 #include "options/plot_paths.h"
 #include "plot/curves.h"
@@ -36,26 +37,34 @@ std::string draw_curves(const tools::PlotTool& o, const std::vector<io::H5>& fil
                  : plot::curves_script(models, options, format, tools::style_text(o, "curves.gp"));
 }
 
-enum class Kind { model, lesion, paths };
+enum class Kind { model, lesion, paths, geometry };
 
 const char* to_string(Kind kind) {
-  return kind == Kind::model ? "model" : kind == Kind::lesion ? "lesion study" : "paths result";
+  switch (kind) {
+    case Kind::model: return "model";
+    case Kind::lesion: return "lesion study";
+    case Kind::paths: return "paths result";
+    case Kind::geometry: return "geometry result";
+  }
+  return "?";
 }
 
 Kind kind_of(const io::H5& file) {
   switch (schema::identify(file)) {
     case schema::Format::model: return Kind::model;
     case schema::Format::data:
-      fail(ErrorKind::input, "{}: is a data set; models, lesion studies and paths can be drawn",
+      fail(ErrorKind::input,
+           "{}: is a data set; models, lesion studies, paths and geometry can be drawn",
            file.name());
     case schema::Format::result: break;
   }
   const std::string kind = file.get_string("/", schema::kind_attribute);
   if (kind == "lesion") return Kind::lesion;
   if (kind == "paths") return Kind::paths;
+  if (kind == "geometry") return Kind::geometry;
   fail(ErrorKind::input,
-       "{}: is a result of kind '{}', of which there is no picture; models, lesion studies and "
-       "paths can be drawn",
+       "{}: is a result of kind '{}', of which there is no picture; models, lesion studies, "
+       "paths and geometry can be drawn",
        file.name(), kind);
 }
 
@@ -66,8 +75,10 @@ std::string draw(const tools::PlotTool& o, const std::vector<io::H5>& files, plo
   bool models = false;
   for (std::size_t i = 0; i < files.size(); ++i) {
     const Kind kind = kind_of(files[i]);
-    models = models || kind == Kind::model;
-    if (kind == Kind::model) continue;
+    if (kind == Kind::model || kind == Kind::geometry) {
+      models = true;  // kinds are compared below
+      continue;
+    }
     (kind == Kind::paths ? paths : lesions).push_back(&files[i]);
     (kind == Kind::paths ? path_names : lesion_names).push_back(o.files[i]);
   }
@@ -81,6 +92,7 @@ std::string draw(const tools::PlotTool& o, const std::vector<io::H5>& files, plo
            to_string(first), file.name(), to_string(kind_of(file)));
     }
   }
+  if (first == Kind::geometry) return tools::draw_geometry(o, files, format);
   return models ? draw_curves(o, files, format) : tools::draw_lesions(o, files, format);
 }
 
@@ -104,6 +116,7 @@ std::vector<std::string> libraries() { return {"HDF5 " + io::hdf5_version()}; }
 int main(int argc, char** argv) {
   return cli::run_tool<tools::PlotTool>(
       argc, argv,
-      {"resnet-plot", "Draw learning curves of models, lesion studies and paths", libraries},
+      {"resnet-plot", "Draw learning curves of models, lesion studies, paths and geometry",
+       libraries},
       tools::bind, run);
 }

@@ -38,6 +38,10 @@ class Transform {
   Tensor offset_;  // wide dtype [H, W, C], subtracted: a mean image over stddev. Or undefined.
   bool reversed_ = false;
   mutable std::vector<std::uint8_t> bytes_;
+  // Of points, whose values are no bytes.
+  bool points_ = false;
+  std::vector<double> mean_, stddev_;
+  mutable std::vector<double> point_;
 };
 
 }  // namespace rn::data

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "models/ck.h"
 #include "models/network_spec.h"
 
 namespace rn::models {
@@ -16,6 +17,7 @@ struct ArchOptions {
   std::string shortcut_pool;  // "subsample", "average"
   int base_width = 0;         // channels of the stem
   bool batch_norm = true;     // false: without (vgg only)
+  CkOptions ck = {};          // ck only
 };
 
 struct ArchEntry {

@@ -21,11 +21,12 @@ EvalOn parse_eval_on(const std::string& text);  // errors: usage
 
 struct TrainOptions {
   // The network; image size and classes are those of the data.
-  std::string arch = "resnet20-cifar";
+  std::string arch = {};    // empty: resnet20-cifar, and ck where the data are points
   std::string init = {};    // a model file ("-": stdin) to start from; its table, not arch
   bool reset_head = false;  // with init: new classes, a new last layer
   std::string shortcut = {}, shortcut_pool = {};  // empty: the architecture's own
   int width = 0;
+  models::CkOptions ck = {};                    // of ck
   bool batch_norm = true;                       // false: without, where the architecture can
   std::optional<double> stochastic_depth = {};  // death rate; unset: as the network has it
   DepthDecay depth_decay = DepthDecay::linear;
@@ -44,7 +45,7 @@ struct TrainOptions {
   std::optional<data::NormalizationKind> normalize = {};
 
   // The optimisation.
-  std::int64_t batch = 128;
+  std::int64_t batch = 128;  // 0: all of them
   Length length = {10, Length::Unit::epochs};
   ScheduleOptions schedule = {};
   SgdOptions sgd = {};

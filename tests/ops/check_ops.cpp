@@ -65,6 +65,7 @@ Cases all_cases() {
   reduce_cases(cases);
   index_cases(cases);
   optimizer_cases(cases);
+  ck_cases(cases);
   return cases;
 }
 
