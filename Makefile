@@ -131,6 +131,10 @@ repro-ensembles: build ## the studies of Veit et al. 2016: SCALE=smoke|cpu|paper
 repro-revnet: build ## Gomez et al. 2017, Tables 1 to 3 and Fig 4: SCALE=smoke|cpu|paper, CIFAR10=DIR
 	@sh share/repro/revnet.sh $(BUILD) $(or $(SCALE),smoke) $(if $(CIFAR10),cifar10:$(CIFAR10))
 
+.PHONY: repro-geometry
+repro-geometry: build ## Hauser and Ray 2017, and the metric of a residual network: CIFAR10=DIR, SEEDS=20
+	@SEEDS="$(SEEDS)" sh share/repro/geometry.sh $(BUILD) $(if $(CIFAR10),cifar10:$(CIFAR10))
+
 .PHONY: install
 install: build ## install into PREFIX (/usr/local), below DESTDIR if given
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)

@@ -103,6 +103,15 @@ Transform::Transform(const Info& info, const Normalization& normalization, const
   require(augment.pad >= 0 && augment.pad <= std::min(height_, width_),
           "Batcher: padding {} for images of {}x{}", augment.pad, height_, width_);
   require(!augment.colours() || channels_ == 3, "Batcher: colour jitter of {} channels", channels_);
+  points_ = info.points;
+  if (points_) {
+    require(!mean_image && augment.pad == 0 && !augment.flip,
+            "Batcher: points are neither padded nor mirrored, and have no mean image");
+    mean_ = normalization.mean;
+    stddev_ = normalization.stddev;
+    point_.resize(channels);
+    return;
+  }
   table_ = Tensor({channels_, 256}, wide(dtype), Tag::input);
   if (mean_image) offset_ = Tensor(mean_image.shape(), wide(dtype), Tag::input);
   with_float(wide(dtype), "Batcher", [&]<class T>() {
@@ -122,6 +131,17 @@ Transform::Transform(const Info& info, const Normalization& normalization, const
 
 std::int32_t Transform::read(const Source& source, std::int64_t index, const Draw& draw,
                              const Tensor& images, std::int64_t row) const {
+  if (points_) {
+    const std::int32_t label = source.read_point(index, point_);
+    if (reversed_) std::reverse(point_.begin(), point_.end());
+    with_activation(images.dtype(), "Batcher", [&]<class T>() {
+      T* out = static_cast<T*>(images.raw()) + row * channels_;
+      for (std::size_t c = 0; c < point_.size(); ++c) {
+        out[c] = T(static_cast<Wide<T>>((point_[c] - mean_[c]) / stddev_[c]));
+      }
+    });
+    return label;
+  }
   std::int32_t label = 0;
   if (augment_.area_low > 0 && draw.epoch >= 0) {
     label = source.read_window(

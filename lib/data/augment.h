@@ -70,6 +70,10 @@ class Transform {
   bool reversed_ = false;
   mutable std::vector<std::uint8_t> bytes_;
   mutable std::vector<float> colours_;
+  // Of points, whose values are no bytes.
+  bool points_ = false;
+  std::vector<double> mean_, stddev_;
+  mutable std::vector<double> point_;
 };
 
 }  // namespace rn::data

@@ -38,6 +38,30 @@ Normalization measure_normalization(const Source& source, std::span<const std::i
   if (kind == NormalizationKind::none) return result;
   if (indices.empty()) fail(ErrorKind::input, "{}: no samples to measure", info.uri);
 
+  if (info.points) {
+    if (kind == NormalizationKind::mean_image) {
+      fail(ErrorKind::usage, "{}: points have no mean image; --normalize channel or none",
+           info.uri);
+    }
+    std::vector<double> point(channels), m2(channels, 0);
+    double count = 0;
+    for (const std::int64_t index : indices) {  // Welford's update
+      source.read_point(index, point);
+      count += 1;
+      for (std::size_t c = 0; c < channels; ++c) {
+        const double before = point[c] - result.mean[c];
+        result.mean[c] += before / count;
+        m2[c] += before * (point[c] - result.mean[c]);
+      }
+    }
+    for (std::size_t c = 0; c < channels; ++c) {
+      const double deviation = std::sqrt(m2[c] / count);
+      // What differs only by rounding does not change.
+      if (deviation > 1e-12 * std::abs(result.mean[c])) result.stddev[c] = deviation;
+    }
+    return result;
+  }
+
   // Sums of bytes and of their squares are integers: exact, in any order.
   std::vector<std::int64_t> sum(area * channels, 0), square(channels, 0);
   std::vector<std::uint8_t> image(area * channels);

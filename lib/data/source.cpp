@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "data/kinds.h"
+#include "data/points.h"
 
 namespace rn::data {
 namespace {
@@ -32,8 +33,12 @@ constexpr Kind kinds[] = {
     {"folder", "DIR",
      "JPEG and PNG images, a folder a class in DIR/train and DIR/val; DIR?size=160&resize=182",
      open_folder, splits_of_folder},
+    {"csv", "FILE", "points: a text file of numbers, a row each, its label last", open_csv,
+     splits_of_csv},
     {"h5", "FILE", "a data set that resnet-data brought into one HDF5 file", open_h5, splits_of_h5},
-    {"synth", "shapes", "built in: ten shapes, 32x32 colour, 10000 train and 2000 test images",
+    {"synth", "NAME",
+     "built in: shapes (ten, 32x32 colour, 10000 train and 2000 test images); points in the "
+     "plane: spirals, circles, moons (1000 each)",
      open_synth, train_and_test},
 };
 
@@ -98,6 +103,10 @@ std::unique_ptr<Source> open_source(const std::string& uri, Split split, std::in
     fail(ErrorKind::usage, "data '{}' has no val split of its own (train and test)", uri);
   }
   return kind->open({uri, where, split, limit});
+}
+
+std::int32_t Source::read_point(std::int64_t, std::span<double>) const {
+  fail(ErrorKind::input, "{}: holds images, not points", info_.uri);
 }
 
 MemorySource::MemorySource(Info info, std::vector<std::uint8_t> images,

@@ -1,4 +1,5 @@
-// Where samples come from: a random-access set of uint8 images with integer labels.
+// Where samples come from: a random-access set of uint8 images, or of points (a few real numbers
+// each), with integer labels.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,9 @@ struct Info {
   // SHA-256 of the content (of several files: of their digests), or of the generator's name.
   std::string digest = {};
   std::int64_t count = 0;
-  std::int64_t height = 0, width = 0, channels = 0;
-  std::vector<std::string> class_names = {};  // one per class
+  std::int64_t height = 0, width = 0, channels = 0;  // of points 1, 1, how many numbers
+  bool points = false;                               // samples are real numbers, not bytes
+  std::vector<std::string> class_names = {};         // one per class
   std::int64_t classes() const { return static_cast<std::int64_t>(class_names.size()); }
 };
 
@@ -36,6 +38,7 @@ class Source {
   virtual ~Source() = default;
   const Info& info() const { return info_; }
   // Copies sample `index` as HWC bytes and returns its label in [0, classes). Thread-safe.
+  // Errors (input): the samples are points.
   virtual std::int32_t read(std::int64_t index, std::span<std::uint8_t> image) const = 0;
   // The same of a window of the sample in its full size, brought to the size of all; here: of what
   // read() gives. Thread-safe.
@@ -45,6 +48,8 @@ class Source {
   virtual bool costly() const { return false; }
   // What people call the sample: its number, or its file.
   virtual std::string sample_name(std::int64_t index) const { return std::to_string(index); }
+  // Likewise point `index`. Errors (input): the samples are images.
+  virtual std::int32_t read_point(std::int64_t index, std::span<double> point) const;
 
  protected:
   Info info_;
@@ -65,7 +70,7 @@ std::vector<std::pair<std::string, std::string>> source_kinds();
 // Input normalisation, kept in the model file: y = (x / 255 - mean) / stddev per channel, or with
 // a mean image (bytes' scale / 255) instead of the per-channel mean; stddev is then of what is left
 // after subtracting it. All in the order of the data's channels. A channel that never changes has
-// stddev 1.
+// stddev 1. Of points y = (x - mean) / stddev, without the 255.
 struct Normalization {
   std::vector<double> mean;    // per channel, on the 0..1 scale
   std::vector<double> stddev;  // per channel
@@ -76,7 +81,8 @@ struct Normalization {
 enum class NormalizationKind { channel, mean_image, mean_image_255, none };
 const char* to_string(NormalizationKind kind);                   // "channel", "mean-image", ...
 NormalizationKind parse_normalization(const std::string& text);  // errors: usage
-// Exact sums (integers), so the same for any order of `indices`. Errors: input if there are none.
+// Of points by mean and deviation in their order. Of images exact sums (integers), so the same for
+// any order of `indices`. Errors: input if there are none.
 Normalization measure_normalization(const Source& source, std::span<const std::int64_t> indices,
                                     NormalizationKind kind);
 

@@ -29,8 +29,9 @@ void set_survival(models::NetworkSpec& spec, double rate, DepthDecay decay) {
   double at = 0;
   for (nn::BlockSpec& block : spec.blocks) {
     at += 1;
-    if (rate > 0 && block.kind == nn::BlockKind::plain) {
-      fail(ErrorKind::usage, "--stochastic-depth: the layers of '{}' have no shortcuts", spec.arch);
+    if (rate > 0 && (block.kind == nn::BlockKind::plain || block.kind == nn::BlockKind::ck)) {
+      fail(ErrorKind::usage, "--stochastic-depth: the layers of '{}' are no residual blocks",
+           spec.arch);
     }
     if (rate > 0 && block.reversible) {
       fail(ErrorKind::usage,
@@ -73,8 +74,8 @@ void set_kept_blocks(models::NetworkSpec& spec, std::int64_t kept, bool rescale)
          blocks);
   }
   for (nn::BlockSpec& block : spec.blocks) {
-    if (block.kind == nn::BlockKind::plain) {
-      fail(ErrorKind::usage, "--keep-blocks: the layers of '{}' have no shortcuts", spec.arch);
+    if (block.kind == nn::BlockKind::plain || block.kind == nn::BlockKind::ck) {
+      fail(ErrorKind::usage, "--keep-blocks: the layers of '{}' are no residual blocks", spec.arch);
     }
     if (block.reversible) {
       fail(ErrorKind::usage, "--keep-blocks: the blocks of '{}' are reversible", spec.arch);

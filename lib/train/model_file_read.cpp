@@ -169,17 +169,20 @@ Dtype stored_dtype(const io::H5& file) {
 // but for a few, so that a missing tensor is reported by its name.
 void check_size(const io::H5& file, const models::NetworkSpec& spec) {
   using Wide = unsigned __int128;
-  Wide needed =
-      static_cast<Wide>(spec.stem.out) * spec.channels * spec.stem.kernel * spec.stem.kernel;
+  Wide needed = spec.stem.lift ? 0
+                               : static_cast<Wide>(spec.stem.out) * spec.channels *
+                                     spec.stem.kernel * spec.stem.kernel;
   for (const nn::BlockSpec& b : spec.blocks) {
     const Wide in = b.in, width = b.width, out = b.out;
-    const Wide whole = b.kind == nn::BlockKind::basic
+    const Wide whole = b.kind == nn::BlockKind::ck ? width * width
+                       : b.kind == nn::BlockKind::basic
                            ? 9 * in * width + 9 * width * out
                            : in * width + 9 * width * width + width * out;
     needed += b.reversible ? whole / 4 : whole;  // halves: F alone has that
   }
-  needed += static_cast<Wide>(spec.classes) *
-            (spec.blocks.empty() ? spec.stem.out : spec.blocks.back().out);
+  needed += static_cast<Wide>(spec.classes) * (spec.head.features > 0 ? spec.head.features
+                                               : spec.blocks.empty()  ? spec.stem.out
+                                                                      : spec.blocks.back().out);
   Wide stored = 0;
   for (const std::string& name : file.list(schema::parameters)) {
     stored += element_count(file.shape(join(schema::parameters, name)));

@@ -28,11 +28,12 @@ OnNan parse_on_nan(const std::string& text);  // errors: usage
 
 struct TrainOptions {
   // The network; image size and classes are those of the data.
-  std::string arch = "resnet20-cifar";
+  std::string arch = {};    // empty: resnet20-cifar, and ck where the data are points
   std::string init = {};    // a model file ("-": stdin) to start from; its table, not arch
   bool reset_head = false;  // with init: new classes, a new last layer
   std::string shortcut = {}, shortcut_pool = {};  // empty: the architecture's own
   int width = 0;
+  models::CkOptions ck = {};                          // of ck
   std::vector<std::int64_t> units = {}, widths = {};  // of revnets and their like
   bool batch_norm = true;                             // false: without, where the architecture can
   std::optional<double> stochastic_depth = {};        // death rate; unset: as the network has it
@@ -55,7 +56,7 @@ struct TrainOptions {
   int loaders = 0;  // threads that read images; 0: as many as the source needs
 
   // The optimisation.
-  std::int64_t batch = 128;
+  std::int64_t batch = 128;  // 0: all of them
   Length length = {10, Length::Unit::epochs};
   ScheduleOptions schedule = {};
   std::int64_t lr_batch = 0;  // schedule.lr is for batches of so many images; 0: for these

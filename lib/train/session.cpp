@@ -23,7 +23,7 @@ Path look_at(const std::string& path) {
 }
 
 void check_options(const TrainOptions& o) {
-  if (o.batch < 1) fail(ErrorKind::usage, "--batch must be at least 1, not {}", o.batch);
+  if (o.batch < 0) fail(ErrorKind::usage, "--batch must be at least 1 (or all), not {}", o.batch);
   if (o.limit_train == 0) fail(ErrorKind::usage, "--limit-train 0 leaves nothing to train on");
   if (o.eval_on == EvalOn::val && o.val == 0) {
     fail(ErrorKind::usage, "--eval-on val needs a validation split: --val N sets images aside");
@@ -76,6 +76,12 @@ void open_data(Session& s) {
   const data::Info& info = s.train->info();
   s.subsets = data::split_validation(info.count, o.val, o.seed);
   if (s.subsets.train.empty()) fail(ErrorKind::input, "{}: no images to train on", o.data);
+  if (info.points && (o.augment.pad > 0 || o.augment.flip)) {
+    fail(ErrorKind::usage, "--pad and --flip are for images; {} has points", o.data);
+  }
+  if (s.options.batch == 0) {
+    s.options.batch = static_cast<std::int64_t>(s.subsets.train.size());
+  }
   if (o.augment.pad > std::min(info.height, info.width)) {
     fail(ErrorKind::usage, "--pad {} is more than the images of {} have ({}x{})", o.augment.pad,
          o.data, info.height, info.width);
@@ -99,16 +105,19 @@ void describe_run(Session& s) {
   const data::Info& info = s.train->info();
   io::Provenance::Input initial{.path = o.init};
   if (o.init.empty()) {
-    s.file.spec = models::make_arch(o.arch, {.height = info.height,
-                                             .width = info.width,
-                                             .channels = info.channels,
-                                             .classes = info.classes(),
-                                             .shortcut = o.shortcut,
-                                             .shortcut_pool = o.shortcut_pool,
-                                             .base_width = o.width,
-                                             .batch_norm = o.batch_norm,
-                                             .units = o.units,
-                                             .widths = o.widths});
+    const std::string standard = info.points ? "ck" : "resnet20-cifar";
+    s.file.spec =
+        models::make_arch(o.arch.empty() ? standard : o.arch, {.height = info.height,
+                                                               .width = info.width,
+                                                               .channels = info.channels,
+                                                               .classes = info.classes(),
+                                                               .shortcut = o.shortcut,
+                                                               .shortcut_pool = o.shortcut_pool,
+                                                               .base_width = o.width,
+                                                               .batch_norm = o.batch_norm,
+                                                               .units = o.units,
+                                                               .widths = o.widths,
+                                                               .ck = o.ck});
   } else {
     s.initial = load_initial(o.init, o.dtype, initial.sha256);
     s.file.spec = initial_spec(s.initial->file, info, o.reset_head, !o.normalize);

@@ -118,6 +118,7 @@ void adam_cases(Cases& cases);
 void clip_cases(Cases& cases);
 void dropout_cases(Cases& cases);
 void stream_cases(Cases& cases);
+void ck_cases(Cases& cases);
 void flow_cases(Cases& cases);
 
 // Throws std::runtime_error unless `call` throws a shape error that names `op`.

@@ -70,6 +70,7 @@ Cases all_cases() {
   clip_cases(cases);
   dropout_cases(cases);
   stream_cases(cases);
+  ck_cases(cases);
   flow_cases(cases);
   return cases;
 }

@@ -29,6 +29,7 @@ struct TrainTool {
   MemoryTool memory;
   std::optional<double> stochastic_depth;
   std::string depth_decay = "linear", depth_mode = "batch";
+  std::string activation = "tanh";
   std::string arch, normalize, decay = "all", schedule = "cosine", warmup_shape = "linear";
   std::string epochs = "10e", steps, warmup = "0e", eval_every = "1e", eval_on;
   std::string checkpoint_every, max_time, log_every = "50i";
@@ -37,7 +38,8 @@ struct TrainTool {
 };
 
 inline void bind_network(CLI::App& app, TrainTool& o) {
-  app.add_option("--arch", o.arch, "Architecture (resnet20-cifar); --list-archs shows them")
+  app.add_option("--arch", o.arch,
+                 "Architecture (resnet20-cifar; ck for points); --list-archs shows them")
       ->type_name("NAME");
   CLI::Option* init =
       app.add_option("--init", o.train.init,
@@ -56,11 +58,25 @@ inline void bind_network(CLI::App& app, TrainTool& o) {
                  "How padded shortcuts shrink: subsample or average")
       ->type_name("KIND")
       ->check(CLI::IsMember({"subsample", "average"}));
-  app.add_option("--width", o.train.width, "Channels of the first stage; 0: the architecture's own")
+  app.add_option("--width", o.train.width,
+                 "Channels of the first stage (ck: of all layers); 0: the architecture's own")
       ->type_name("INT")
       ->check(cli::whole(0, 4096));
   bind_sizes(app, o.memory);
   app.add_flag("--no-bn", o.no_bn, "Without batch norm; only vgg15-cifar works so");
+  app.add_option("--order", o.train.ck.order,
+                 "ck: which finite difference the layers are of, 0 (plain) to 3; 1 is residual")
+      ->type_name("K")
+      ->check(cli::whole(0, 3));
+  app.add_option("--layers", o.train.ck.layers, "ck: how many")
+      ->type_name("INT")
+      ->check(cli::whole(1, 10000));
+  app.add_option("--dl", o.train.ck.dl, "ck: step in depth")
+      ->type_name("FLOAT")
+      ->check(cli::real(1e-6, 1e6));
+  app.add_option("--activation", o.activation, "ck: tanh, sigmoid, relu or linear")
+      ->type_name("NAME")
+      ->check(checked(nn::parse_curve));
   app.add_option("--stochastic-depth", o.stochastic_depth,
                  "Leave branches out at random: the probability for the last block")
       ->type_name("P")
@@ -102,7 +118,9 @@ inline void bind_data(CLI::App& app, TrainTool& o) {
 
 inline void bind_optimisation(CLI::App& app, TrainTool& o) {
   using Unit = train::Length::Unit;
-  app.add_option("--batch", o.train.batch, "Images a step")->type_name("INT")->check(cli::whole(1));
+  app.add_option("--batch", o.train.batch, "Images a step; 0: all of them, full batch")
+      ->type_name("INT")
+      ->check(cli::whole(0));
   app.add_option("--epochs", o.epochs, "How long to train: 20, 20e or 64000i (iterations)")
       ->type_name("LENGTH")
       ->transform(length(Unit::epochs));
@@ -205,7 +223,7 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
   t.limit_train = o.limit_train.value_or(-1);
   t.limit_test = o.limit_test.value_or(-1);
   if (!o.normalize.empty()) t.normalize = data::parse_normalization(o.normalize);
-  if (!o.arch.empty()) t.arch = o.arch;
+  t.arch = o.arch;
   if (t.reset_head && t.init.empty()) {
     fail(ErrorKind::usage, "--reset-head goes with --init MODEL");
   }
@@ -215,6 +233,7 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
   }
   take(o.memory, t);
   t.batch_norm = !o.no_bn;
+  t.ck.curve = nn::parse_curve(o.activation);
   t.stochastic_depth = o.stochastic_depth;
   t.depth_decay = train::parse_depth_decay(o.depth_decay);
   t.depth_mode = train::parse_depth_mode(o.depth_mode);
