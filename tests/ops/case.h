@@ -114,6 +114,7 @@ void loss_cases(Cases& cases);
 void reduce_cases(Cases& cases);
 void index_cases(Cases& cases);
 void optimizer_cases(Cases& cases);
+void flow_cases(Cases& cases);
 
 // Throws std::runtime_error unless `call` throws a shape error that names `op`.
 void expect_refused(const std::string& op, const std::string& what,

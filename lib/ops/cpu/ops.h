@@ -4,6 +4,7 @@
 #include <span>
 
 #include "ops/batch_norm.h"
+#include "ops/flow.h"
 #include "ops/loss.h"
 #include "ops/optimizer.h"
 #include "ops/pool.h"
@@ -40,6 +41,8 @@ void pool_backward(const Pool2d& pool, const Tensor& input, const Tensor& d_outp
 void pad_shortcut_forward(const PadShortcut& shortcut, const Tensor& input, const Tensor& output);
 void pad_shortcut_backward(const PadShortcut& shortcut, const Tensor& d_output,
                            const Tensor& d_input);
+
+void tv_l1_flow(const TvL1& parameters, const Tensor& from, const Tensor& to, const Tensor& flow);
 
 void index_select(const Tensor& input, const Tensor& rows, const Tensor& output);
 void index_add(const Tensor& input, const Tensor& rows, const Tensor& output);

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "ops/batch_norm.h"
+#include "ops/flow.h"
 #include "ops/loss.h"
 #include "ops/optimizer.h"
 #include "ops/pool.h"
@@ -46,6 +47,9 @@ void pad_shortcut_forward(const PadShortcut& shortcut, const Tensor& input, cons
                           Stream& stream);
 void pad_shortcut_backward(const PadShortcut& shortcut, const Tensor& d_output,
                            const Tensor& d_input, Stream& stream);
+
+void tv_l1_flow(const TvL1& parameters, const Tensor& from, const Tensor& to, const Tensor& flow,
+                Stream& stream);
 
 void index_select(const Tensor& input, const Tensor& rows, const Tensor& output, Stream& stream);
 void index_add(const Tensor& input, const Tensor& rows, const Tensor& output, Stream& stream);
