@@ -24,11 +24,6 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-// "cifar10" for "cifar10:DIR"; built-in data sets keep their whole name.
-std::string without_path(const std::string& uri) {
-  return uri.starts_with("synth:") ? uri : uri.substr(0, uri.find(':'));
-}
-
 // What the caller must have right before anything is written.
 void check_writable(const models::Network& network, const ModelFile& file) {
   const models::NetworkSpec& spec = network.spec();
@@ -78,7 +73,7 @@ void write_normalization(io::H5& file, const data::Normalization& normalization)
 
 void write_training(io::H5& file, const ModelFile& model, bool volatile_provenance) {
   const std::string at = schema::training;
-  file.set(at, "data", volatile_provenance ? model.data_uri : without_path(model.data_uri));
+  file.set(at, "data", volatile_provenance ? model.data_uri : io::without_path(model.data_uri));
   file.set(at, "data_digest", model.data_digest);
   file.set(at, "lanes", std::int64_t{model.lanes});
   if (!model.training) return;
@@ -96,7 +91,8 @@ void write_training(io::H5& file, const ModelFile& model, bool volatile_provenan
   file.set(at, "errors", state.errors);
   file.set(at, "images", state.images);
   file.set(at, "log_bytes", state.log_bytes);
-  file.write_column(join(at, "recipe"), lines_of(state.recipe));
+  file.write_column(join(at, "recipe"),
+                    lines_of(volatile_provenance ? state.recipe : io::without_paths(state.recipe)));
   // Only where there is something to tell: most trainings have none of it.
   for (const auto& [name, value] : {std::pair{"skipped", state.skipped},
                                     {"skipped_in_row", state.skipped_in_row},

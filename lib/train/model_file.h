@@ -89,7 +89,7 @@ struct ModelFile {
 
 // The bytes of a model file: values of the network, everything else from `file` (spec and dtype
 // from the network). Same content, same bytes. With volatile_provenance false, what changes from
-// run to run is left out; of data_uri then only the kind stays ("cifar10"), unless it is built in.
+// run to run is left out, paths in the recipe and in data_uri too (io::without_path).
 // Errors: shape, if class names, normalisation, slots, counters or curves do not fit the network.
 io::Bytes save_model(const models::Network& network, const ModelFile& file,
                      bool volatile_provenance = true);
