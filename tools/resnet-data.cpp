@@ -54,8 +54,7 @@ int draw(const Options& o) {
   data::MontageOptions look = o.look;
   tools::apply_augment(o.augment, look.augment);
   look.seed = o.common.seed;
-  const auto source =
-      data::open_source(o.import.uri, data::Split::train, o.import.limits.train);
+  const auto source = data::open_source(o.import.uri, data::Split::train, o.import.limits.train);
   io::write_file(o.montage, io::encode_png(data::montage(*source, look)));
   return 0;
 }

@@ -36,8 +36,7 @@ io::Picture montage(const Source& source, const MontageOptions& options) {
       for (std::int64_t x = 0; x < info.width; ++x, value += info.channels) {
         for (std::int64_t c = 0; c < 3; ++c) {
           const auto from = static_cast<std::size_t>(info.channels == 3 ? c : 0);
-          const double level =
-              value[from] * normalization.stddev[from] + normalization.mean[from];
+          const double level = value[from] * normalization.stddev[from] + normalization.mean[from];
           *out++ = static_cast<std::uint8_t>(std::clamp(std::lround(255 * level), 0L, 255L));
         }
       }

@@ -1,11 +1,10 @@
 // Augmentation: what is drawn, what it does, and that nothing depends on who does it.
-#include "data/augment.h"
-
 #include <cmath>
 #include <cstring>
 #include <map>
 #include <numeric>
 
+#include "data/augment.h"
 #include "data/workers.h"
 #include "support/files.h"
 
