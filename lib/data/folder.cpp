@@ -99,16 +99,37 @@ class FolderSource : public Source {
     list(request);
   }
 
+  // Images without labels (all 0), in byte order of their names.
+  FolderSource(const std::string& directory, std::int64_t side, std::int64_t resize,
+               std::vector<std::string> class_names)
+      : resize_(resize > 0 ? resize : (side * 256 + 112) / 224),
+        directory_(directory),
+        flat_(true) {
+    info_ = {.uri = directory, .height = side, .width = side, .channels = 3};
+    info_.class_names = std::move(class_names);
+    if (resize_ < side) {
+      fail(ErrorKind::usage, "--resize {}: is less than the {} that the model takes", resize_,
+           side);
+    }
+    for (std::string& name : names_in(directory)) {
+      if (is_image(name)) entries_.push_back({0, std::move(name)});
+    }
+    info_.count = static_cast<std::int64_t>(entries_.size());
+    if (entries_.empty()) fail(ErrorKind::input, "{}: no .jpg, .jpeg or .png in it", directory);
+    describe();
+  }
+
   bool costly() const override { return true; }
+  double crop_share() const override {
+    return static_cast<double>(info_.height) / static_cast<double>(resize_);
+  }
 
   std::int32_t read(std::int64_t index, std::span<std::uint8_t> image) const override {
     return read_window(
         index,
         [this](std::int64_t height, std::int64_t width) {
           // As if the shorter side were brought to `resize`, and the middle cut out of that.
-          const double scale =
-              static_cast<double>(std::min(height, width)) / static_cast<double>(resize_);
-          const double side = scale * static_cast<double>(info_.height);
+          const double side = crop_share() * static_cast<double>(std::min(height, width));
           return Window{(static_cast<double>(height) - side) / 2,
                         (static_cast<double>(width) - side) / 2, side, side};
         },
@@ -120,9 +141,7 @@ class FolderSource : public Source {
     require(index >= 0 && index < info_.count, "{}: sample {} of {}", info_.uri, index,
             info_.count);
     const Entry& entry = entries_[static_cast<std::size_t>(index)];
-    const std::string path = directory_ + "/" +
-                             info_.class_names[static_cast<std::size_t>(entry.label)] + "/" +
-                             entry.name;
+    const std::string path = directory_ + "/" + sample_name(index);
     const io::Bytes bytes = io::read_file(path);
     const io::PictureInfo found = io::picture_info(bytes, path);
     Window window = choose(found.height, found.width);
@@ -143,6 +162,7 @@ class FolderSource : public Source {
 
   std::string sample_name(std::int64_t index) const override {
     const Entry& entry = entries_.at(static_cast<std::size_t>(index));
+    if (flat_) return entry.name;
     return info_.class_names[static_cast<std::size_t>(entry.label)] + "/" + entry.name;
   }
 
@@ -194,6 +214,7 @@ class FolderSource : public Source {
 
   std::int64_t resize_;  // of the shorter side, before the middle is cut out
   std::string directory_;
+  bool flat_ = false;  // no folders of classes
   std::vector<Entry> entries_;
 };
 
@@ -208,6 +229,11 @@ std::vector<Split> splits_of_folder(const std::string& where) {
   if (has("val") || has("test")) splits.push_back(Split::test);
   if (splits.empty()) splits.push_back(Split::train);
   return splits;
+}
+
+std::unique_ptr<Source> open_pictures(const std::string& directory, std::int64_t side,
+                                      std::int64_t resize, std::vector<std::string> class_names) {
+  return std::make_unique<FolderSource>(directory, side, resize, std::move(class_names));
 }
 
 std::unique_ptr<Source> open_folder(const Request& request) {

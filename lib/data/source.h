@@ -46,6 +46,8 @@ class Source {
                                    std::span<std::uint8_t> image) const;
   // Whether samples take long to read, so that several threads pay.
   virtual bool costly() const { return false; }
+  // Side of the window that read() takes, as a share of the image's shorter side.
+  virtual double crop_share() const { return 1; }
   // What people call the sample: its number, or its file.
   virtual std::string sample_name(std::int64_t index) const { return std::to_string(index); }
   // Likewise point `index`. Errors (input): the samples are images.
@@ -66,6 +68,12 @@ std::vector<Split> source_splits(const std::string& uri);
 
 // Kinds open_source knows, with a one-line description each, for --help and messages.
 std::vector<std::pair<std::string, std::string>> source_kinds();
+
+// JPEG and PNG images of a directory, without labels: all have label 0, and sample_name() is the
+// file's. Their shorter side is brought to `resize` (0: side * 256 / 224), and the middle cut out.
+// Errors: usage, input.
+std::unique_ptr<Source> open_pictures(const std::string& directory, std::int64_t side,
+                                      std::int64_t resize, std::vector<std::string> class_names);
 
 // Input normalisation, kept in the model file: y = (x / 255 - mean) / stddev per channel, or with
 // a mean image (bytes' scale / 255) instead of the per-channel mean; stddev is then of what is left

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <utility>
+
 namespace rn::data {
 
 std::thread quiet_thread(std::function<void()> body) {
