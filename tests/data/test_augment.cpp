@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 
+#include "base/rng.h"
 #include "data/augment.h"
 #include "data/workers.h"
 #include "support/files.h"

@@ -1,5 +1,5 @@
-// interop-driver: single steps of training on numbers from stdin, for tests/interop/training.py, which
-// compares them with PyTorch's and torchvision's. Numbers are raw, in the machine's order.
+// interop-driver: single steps of training on numbers from stdin, for tests/interop/training.py,
+// which compares them with PyTorch's and torchvision's. Numbers are raw, in the machine's order.
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -82,8 +82,8 @@ void colour(const Arguments& a) {
 
 // Normalisation, padding, crop, mirror image and erasing of one image.
 void transform(const Arguments& a) {
-  data::Info info{.uri = "stdin", .height = a.whole("height"), .width = a.whole("width"),
-                  .channels = 3};
+  data::Info info{
+      .uri = "stdin", .height = a.whole("height"), .width = a.whole("width"), .channels = 3};
   info.class_names = {"it"};
   const data::MemorySource source(info, take<std::uint8_t>(3 * info.height * info.width), {0});
   data::Augment augment;
@@ -102,8 +102,9 @@ void mix(const Arguments& a) {
   const std::int64_t n = a.whole("n"), height = a.whole("height"), width = a.whole("width");
   data::Mix mix{.kind = data::Mix::Kind::mixup, .share = a("share"), .box = {}};
   if (a("cut") != 0) mix = data::cut_mix(a("share"), a.whole("y"), a.whole("x"), height, width);
-  const Tensor images({n, height, width, 3}, Dtype::f32, Tag::input), labels({n}, Dtype::i32, Tag::input),
-      others({n}, Dtype::i32, Tag::input), shares({n}, Dtype::f64, Tag::input);
+  const Tensor images({n, height, width, 3}, Dtype::f32, Tag::input),
+      labels({n}, Dtype::i32, Tag::input), others({n}, Dtype::i32, Tag::input),
+      shares({n}, Dtype::f64, Tag::input);
   take(images.span<float>());
   take(labels.span<std::int32_t>());
   apply_mix(mix, images, labels, others, shares);
