@@ -1,12 +1,13 @@
 // JPEG by libjpeg-turbo. It reports errors by longjmp: between setjmp and the end of a function
 // there is nothing that has a destructor.
-// clang-format off: libjpeg's headers want those of C before them
-#include <jerror.h>
-#include <jpeglib.h>
-
+// libjpeg's headers want those of C before them:
+// clang-format off
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
+
+#include <jpeglib.h>
+#include <jerror.h>
 // clang-format on
 
 #include "base/error.h"
