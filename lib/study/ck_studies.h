@@ -50,9 +50,10 @@ struct PathResult {
   std::int64_t iterations = 0;
   bool converged = false;
 };
-// Relaxes the energy of the image's pieces, sum |phi(x_{i+1}) - phi(x_i)|^2, by Gauss-Newton steps
-// with damping: its minimum has pieces of equal length on a geodesic. From the straight line, so
-// the path found is a local minimum. Errors (usage): dimensions beyond 1000 unknowns.
+// Relaxes the energy sum v'Gv over the pieces, whose minimum has pieces of equal length on a
+// geodesic, from the straight line on: the path found is a local minimum. Steps are Gauss and
+// Newton's for the pieces' images, sum |phi(x_{i+1}) - phi(x_i)|^2, with damping; one is taken
+// where it lowers the energy. Errors (usage): more than 1000 unknowns.
 PathResult relax_path(const CkMap& map, const std::vector<double>& a, const std::vector<double>& b,
                       const PathOptions& options);
 

@@ -15,19 +15,19 @@ Shape stacked(Shape one, std::int64_t count) {
   return one;
 }
 
-// A K A', [n, n] each.
-std::vector<double> congruent(const double* a, const double* k, std::int64_t n) {
-  std::vector<double> ak(at(n * n), 0), out(at(n * n), 0);
-  for (std::int64_t i = 0; i < n; ++i) {
+// A K A', [m, m], for a [m, n] and k [n, n].
+std::vector<double> congruent(const double* a, const double* k, std::int64_t m, std::int64_t n) {
+  std::vector<double> ak(at(m * n), 0), out(at(m * m), 0);
+  for (std::int64_t i = 0; i < m; ++i) {
     for (std::int64_t l = 0; l < n; ++l) {
       for (std::int64_t j = 0; j < n; ++j) ak[at(i * n + j)] += a[i * n + l] * k[l * n + j];
     }
   }
-  for (std::int64_t i = 0; i < n; ++i) {
-    for (std::int64_t j = i; j < n; ++j) {
+  for (std::int64_t i = 0; i < m; ++i) {
+    for (std::int64_t j = i; j < m; ++j) {
       double sum = 0;
       for (std::int64_t l = 0; l < n; ++l) sum += ak[at(i * n + l)] * a[j * n + l];
-      out[at(i * n + j)] = out[at(j * n + i)] = sum;
+      out[at(i * m + j)] = out[at(j * m + i)] = sum;
     }
   }
   return out;
@@ -52,8 +52,10 @@ MetricSpectrum::MetricSpectrum(const models::Network& network, OutputMetric metr
       metric_(metric),
       floor_(floor),
       blocks_(network.block_count()),
-      classes_(network.spec().classes) {
+      classes_(network.spec().classes),
+      products_(metric == OutputMetric::fisher ? classes_ - 1 : classes_) {
   const models::NetworkSpec& spec = network.spec();
+  if (classes_ < 2) fail(ErrorKind::input, "'{}' has one class: nothing to tell apart", spec.arch);
   for (const nn::BlockSpec& block : spec.blocks) {
     if (block.kind != nn::BlockKind::basic && block.kind != nn::BlockKind::bottleneck) {
       fail(ErrorKind::input,
@@ -98,20 +100,18 @@ std::int64_t MetricSpectrum::elements() const {
     most = std::max(most, element_count(shapes_[at(i + 1)]) + element_count(in) +
                               network_.block(i).stack_elements(in[1], in[2]));
   }
-  return classes_ * most;
+  return products_ * most;
 }
 
 void MetricSpectrum::take(const Tensor& stack, std::int64_t boundary, ImageSpectra& out,
                           std::int64_t first) {
-  const std::int64_t c = classes_;
-  gram_.ensure({images_, c, c}, Dtype::f64, Tag::workspace);
+  const std::int64_t c = classes_, k = products_;
+  gram_.ensure({images_, k, k}, Dtype::f64, Tag::workspace);
   ops::stack_gram(stack, images_, gram_);
+  const double* gram = gram_.data<double>();
   parallel_for(static_cast<int>(images_), [&](int n) {
-    const double* k = gram_.data<double>() + n * c * c;
-    const std::vector<double> matrix = metric_ == OutputMetric::fisher
-                                           ? congruent(roots_.data() + n * c * c, k, c)
-                                           : std::vector<double>(k, k + c * c);
-    std::vector<double> values = ops::symmetric_eigenvalues(matrix, c);
+    std::vector<double> values =
+        ops::symmetric_eigenvalues(congruent(roots_.data() + n * c * k, gram + n * k * k, c, k), c);
     const std::int64_t cell = (first + n) * out.boundaries + boundary;
     double trace = 0, entropy = 0, volume = 0;
     std::int64_t rank = 0;
@@ -136,25 +136,20 @@ void MetricSpectrum::take(const Tensor& stack, std::int64_t boundary, ImageSpect
 
 // The leading eigenvector of J'A'AJ is J'A'u / |J'A'u| for that of A JJ' A'.
 void MetricSpectrum::take_vectors(const Tensor& stack, ImageSpectra& out, std::int64_t first) {
-  const std::int64_t c = classes_, size = stack.size() / stack.dim(0);
+  const std::int64_t c = classes_, count = products_, size = stack.size() / stack.dim(0);
   out.eigenvectors.resize(at(out.vectors * size));
   for (std::int64_t n = 0; n < images_ && first + n < out.vectors; ++n) {
-    const double *k = gram_.data<double>() + n * c * c, *a = roots_.data() + n * c * c;
-    std::vector<double> vectors;
-    const bool fisher = metric_ == OutputMetric::fisher;
-    ops::symmetric_eigenvalues(fisher ? congruent(a, k, c) : std::vector<double>(k, k + c * c), c,
-                               &vectors);
-    std::vector<double> weights(vectors.begin(), vectors.begin() + c);
-    if (fisher) {
-      std::fill(weights.begin(), weights.end(), 0.0);
-      for (std::int64_t i = 0; i < c; ++i) {
-        for (std::int64_t j = 0; j < c; ++j) weights[at(j)] += a[i * c + j] * vectors[at(i)];
-      }
+    const double *gram = gram_.data<double>() + n * count * count,
+                 *a = roots_.data() + n * c * count;
+    std::vector<double> vectors, weights(at(count), 0);
+    ops::symmetric_eigenvalues(congruent(a, gram, c, count), c, &vectors);
+    for (std::int64_t i = 0; i < c; ++i) {
+      for (std::int64_t j = 0; j < count; ++j) weights[at(j)] += a[i * count + j] * vectors[at(i)];
     }
     double* to = out.eigenvectors.data() + (first + n) * size;
     std::fill_n(to, size, 0.0);
     with_float(stack.dtype(), "metric spectrum", [&]<class T>() {
-      for (std::int64_t j = 0; j < c; ++j) {
+      for (std::int64_t j = 0; j < count; ++j) {
         const T* g = stack.data<T>() + (j * images_ + n) * size;
         for (std::int64_t i = 0; i < size; ++i) {
           to[i] += weights[at(j)] * static_cast<double>(g[i]);
@@ -175,20 +170,27 @@ void MetricSpectrum::run(const Tensor& images, TensorPool& pool, ImageSpectra& o
                          std::int64_t first) {
   const nn::Pass pass{.pool = pool, .keep = true};
   const models::NetworkSpec& spec = network_.spec();
-  const std::int64_t c = classes_;
+  const std::int64_t c = classes_, count = products_;
   images_ = images.dim(0);
   const Tensor logits = network_.forward(images, pass, saved_);
-  roots_.assign(at(images_ * c * c), 0);
-  std::vector<double> z(at(c)), p(at(c));
+  const bool fisher = metric_ == OutputMetric::fisher;
+  roots_.assign(at(images_ * c * count), 0);
+  std::vector<double> z(at(c)), p(at(c)), root(at(c * c));
   with_float(logits.dtype(), "metric spectrum", [&]<class T>() {
+    const T* values = logits.data<T>();
     for (std::int64_t n = 0; n < images_; ++n) {
       for (std::int64_t k = 0; k < c; ++k) {
-        z[at(k)] = static_cast<double>(logits.data<T>()[n * c + k]);
+        z[at(k)] = static_cast<double>(values[n * c + k]);
         if (!std::isfinite(z[at(k)])) {
           fail(ErrorKind::numeric, "'{}': the logits of an image are not finite", spec.arch);
         }
       }
-      softmax_fisher(z.data(), c, p.data(), roots_.data() + n * c * c);
+      softmax_fisher(z.data(), c, p.data(), root.data());
+      for (std::int64_t i = 0; i < c; ++i) {
+        for (std::int64_t j = 0; j < count; ++j) {
+          roots_[at((n * c + i) * count + j)] = fisher ? root[at(i * c + j)] : i == j;
+        }
+      }
       const auto best = std::max_element(p.begin(), p.end());
       out.answer[at(first + n)] = best - p.begin();
       out.confidence[at(first + n)] = *best;
@@ -197,14 +199,18 @@ void MetricSpectrum::run(const Tensor& images, TensorPool& pool, ImageSpectra& o
 
   arena_.reserve(elements() * images_, network_.dtype());
   arena_.flip();
-  Tensor g = arena_.take_out(stacked(shapes_[at(blocks_)], c * images_));
+  Tensor g = arena_.take_out(stacked(shapes_[at(blocks_)], count * images_));
   const Tensor unit = pool.take(logits.shape(), logits.dtype());
   std::vector<ops::StackRow> rows;
-  for (std::int64_t k = 0; k < c; ++k) {
+  for (std::int64_t k = 0; k < count; ++k) {
     rows.push_back({k, k});
     unit.zero();
     with_float(unit.dtype(), "metric spectrum", [&]<class T>() {
-      for (std::int64_t n = 0; n < images_; ++n) unit.data<T>()[n * c + k] = T(1);
+      T* seeds = unit.data<T>();
+      for (std::int64_t n = 0; n < images_; ++n) {
+        seeds[n * c + k] = T(1);
+        if (fisher) seeds[n * c + c - 1] = T(-1);
+      }
     });
     g.slice(k * images_, (k + 1) * images_)
         .copy_from(nn::materialize(network_.head_backward(unit, pass, saved_, false), pass));
@@ -223,7 +229,8 @@ void MetricSpectrum::run(const Tensor& images, TensorPool& pool, ImageSpectra& o
     at_boundary(i);
   }
   arena_.flip();
-  const Tensor d_images = arena_.take_out({c * images_, spec.height, spec.width, spec.channels});
+  const Tensor d_images =
+      arena_.take_out({count * images_, spec.height, spec.width, spec.channels});
   network_.stem_stack(g, d_images, pass, saved_);
   take(d_images, 0, out, first);
   if (first < out.vectors) take_vectors(d_images, out, first);

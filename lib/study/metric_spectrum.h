@@ -2,7 +2,8 @@
 // G = J'FJ with J the Jacobian of the C logits and F the metric of the output. Its rank is at most
 // C (C - 1 for Fisher's), so its spectrum, exactly, is that of the C x C matrix F^1/2 JJ' F^1/2: of
 // the products of C vector-Jacobian products, which go back through the network as one stack
-// (ops/stack.h), with frozen statistics.
+// (ops/stack.h), with frozen statistics. Fisher's metric does not see what all logits
+// have in common: the C - 1 differences from the last one are enough for it.
 #pragma once
 
 #include <cstdint>
@@ -56,11 +57,12 @@ class MetricSpectrum {
   OutputMetric metric_;
   double floor_;
   std::int64_t blocks_, classes_, images_ = 0;
+  std::int64_t products_;      // gradients of a stack
   std::vector<Shape> shapes_;  // of the blocks' boundaries, for one image
   nn::StackArena arena_;
   models::Saved saved_;
   Tensor gram_;
-  std::vector<double> roots_;  // [N, C, C]: A with F = A'A
+  std::vector<double> roots_;  // [N, C, products]: A with F = A'A on what is taken
 };
 
 }  // namespace rn::study

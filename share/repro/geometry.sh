@@ -19,9 +19,11 @@ step() {
   printf '$ %s\n' "$*"
   "$@"
 }
-train() { # train ORDER SEED LAYERS DL NAME
-  [ -f "$5.h5" ] || resnet-train --config "$share/recipes/spiral-c$1.toml" --seed "$2" --layers "$3" --dl "$4" \
-    -o "$5.h5" --resume -q --progress never >"$5.log" 2>&1 || [ $? = 5 ] || { cat "$5.log"; exit 1; }
+train() { # train ORDER SEED NAME OPTION...
+  order_=$1 seed_=$2 name_=$3
+  shift 3
+  [ -f "$name_.h5" ] || resnet-train --config "$share/recipes/spiral-c$order_.toml" --seed "$seed_" "$@" \
+    -o "$name_.h5" --resume -q --progress never >"$name_.log" 2>&1 || [ $? = 5 ] || { cat "$name_.log"; exit 1; }
 }
 train_error() { # percent of training points; 100 where training diverged
   [ -f "$1.h5" ] || { echo 100; return; }
@@ -34,7 +36,7 @@ for order in 0 1 2; do
   separated=0 best=
   for seed in $(seq 1 "$seeds"); do
     name=c$order-seed$seed
-    train $order "$seed" 10 1 "$name"
+    train $order "$seed" "$name"
     error=$(train_error "$name")
     printf '%s\t%s\t%s\n' "$order" "$seed" "$error" >>counts.tsv
     if [ "$error" = 0 ]; then
@@ -74,7 +76,7 @@ done
 
 # Depths of the paper, dl = 10 / L: trained anew, which is another question than the limit.
 for layers in 20 40; do
-  train 1 1 $layers "$(awk "BEGIN { print 10 / $layers }")" "c1-layers$layers"
+  train 1 1 "c1-layers$layers" --layers $layers --dl "$(awk "BEGIN { print 10 / $layers }")"
 done
 [ ! -f c1-layers20.h5 ] || [ ! -f c1-layers40.h5 ] ||
   study retrained c1-seed1.h5 --retrained c1-layers20.h5,c1-layers40.h5 --grid 0
@@ -111,7 +113,7 @@ text() {
   img { max-width: 100%; } pre { font-size: 13px; overflow-x: auto; }
 </style>
 <h1>Riemannian geometry of residual networks</h1>
-<p>The experiments of Hauser and Ray 2017 (NIPS), by resnet-tools. Networks have two coordinates and ten layers of tanh, the
+<p>The experiments of Hauser and Ray 2017 (NIPS), by resnet-tools. Networks have two coordinates and ten layers of tanh (C^0: six), the
 data are the two arms of a spiral, 1000 points.</p>
 <h2>Taking a spiral apart</h2>
 <p>Paper: all three kinds end at 0 % error. Here, of $seeds starts: C^0 in $(cat separated-c0.txt), C^1 in
