@@ -10,6 +10,13 @@ bool finite(const ops::Moments& moments) {
   return moments.count == 0 || (ops::all_finite(moments.mean) && ops::all_finite(moments.m2));
 }
 
+// The value in another type, in memory of the pool.
+Tensor converted(const ops::Operand& value, Dtype dtype, const Pass& pass) {
+  const Tensor to = pass.pool.take(value.shape(), dtype);
+  ops::convert(value, to, pass.stream);
+  return to;
+}
+
 }  // namespace
 
 Branch::Branch(const std::string& name, const BlockSpec& spec, Dtype inside, Store& store)
@@ -80,8 +87,7 @@ double Branch::run(const Tensor& x, const ops::Moments* of_x, const Add& to, con
   if (has_first_norm() && !again) norms_[0].forward(*of_x, 1, pass, saved.norms[0]);
   ops::Operand value = first(x, saved);
   if (narrow()) {
-    saved.narrow = pass.pool.take(x.shape(), inside_);
-    ops::convert(value, saved.narrow, pass.stream);
+    saved.narrow = converted(value, inside_, pass);
     value = ops::operand(saved.narrow);
   }
   for (std::size_t k = 0; k + 1 < convs_.size(); ++k) {
@@ -97,6 +103,9 @@ double Branch::run(const Tensor& x, const ops::Moments* of_x, const Add& to, con
       if (!again) norms_[norm_of(k + 1)].forward(saved.moments[k], 1, pass, next);
     }
   }
+  if (!again)
+    saved.narrow = Tensor();  // backward makes it again: to keep it would cost as much as
+                              // bf16 saves
   ops::ConvForward args;
   args.input = folds ? ops::operand(saved.raw.back()) : inner(convs_.size() - 1, saved);
   return last(args, to, pass);
@@ -124,12 +133,7 @@ double Branch::last(ops::ConvForward args, const Add& to, const Pass& pass) cons
 
 ops::Gradient Branch::backward(const Tensor& d, double alpha, const Tensor& x, const Pass& pass,
                                Saved& saved) const {
-  Tensor narrowed = d;
-  if (narrow()) {
-    narrowed = pass.pool.take(d.shape(), inside_);
-    ops::convert(ops::operand(d), narrowed, pass.stream);
-  }
-  ops::Gradient g = ops::gradient(narrowed);
+  ops::Gradient g = ops::gradient(narrow() ? converted(ops::operand(d), inside_, pass) : d);
   for (std::size_t k = convs_.size() - 1; k > 0; --k) {
     ops::ConvBackward args;
     args.gradient = g;
@@ -146,10 +150,11 @@ ops::Gradient Branch::backward(const Tensor& d, double alpha, const Tensor& x, c
   args.gradient = g;
   Tensor below;
   if (narrow()) {
+    if (!saved.narrow) saved.narrow = converted(first(x, saved), inside_, pass);
     args.input = ops::operand(saved.narrow);
     const Tensor inside = convs_[0].backward(args, true, pass);
-    below = pass.pool.take(x.shape(), x.dtype());
-    ops::convert(ops::operand(inside), below, pass.stream);
+    saved.narrow = Tensor();
+    below = converted(ops::operand(inside), x.dtype(), pass);
     if (has_first_norm()) {
       ops::operand_backward(ops::gradient(below), first(x, saved), below, reductions, pass.stream);
     }

@@ -2,7 +2,7 @@
 // small beside them.
 #pragma once
 
-#include "models/network_spec.h"
+#include "models/network.h"
 #include "train/memory_mode.h"
 
 namespace rn::study {
@@ -13,6 +13,9 @@ struct Macs {  // for one image
   double recomputed = 0;  // in the backward pass, what forward had computed before
 };
 
-Macs count_macs(const models::NetworkSpec& spec, const train::MemoryMode& mode = {});
+Macs count_macs(const models::Network& network, const train::MemoryMode& mode = {});
+
+// Layers as the papers count them: convolutions but for shortcuts', and the linear layer.
+std::int64_t depth_of(const models::Network& network);
 
 }  // namespace rn::study

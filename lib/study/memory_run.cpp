@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/process_memory.h"
-#include "convert/layers.h"
 #include "data/batcher.h"
 #include "data/source.h"
 #include "models/catalog.h"
@@ -51,12 +50,15 @@ MemoryResult::Case case_of(const MemoryRun& run, const std::string& arch, std::i
   MemoryResult::Case found;
   found.arch = arch;
   found.units = units;
-  found.depth = convert::depth_of(spec);
+  const models::Network network(spec, Dtype::f32);
+  found.depth = depth_of(network);
+  found.account.parameters = network.store().parameter_count();
+  found.account.blocks = network.block_count();
   found.activations = activations_name(mode);
   found.stream = stream_name(mode);
   found.precision = train::precision_name(dtype);
   found.batch = run.batch;
-  found.macs = count_macs(spec, mode);
+  found.macs = count_macs(network, mode);
   return found;
 }
 
@@ -245,8 +247,6 @@ MemoryResult plan_memory(const MemoryRun& run) {
         const models::NetworkSpec spec = spec_of(run, arch, units);
         for (const MemoryMode& mode : modes_of(run, spec)) {
           plan.cases.push_back(case_of(run, arch, units, spec, dtype, mode));
-          plan.cases.back().account.parameters = convert::parameter_count(spec);
-          plan.cases.back().account.blocks = static_cast<std::int64_t>(spec.blocks.size());
         }
       }
     }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/options.h"
+#include "cli/run_tool.h"
 #include "train/options.h"
 
 namespace rn::tools {
