@@ -33,7 +33,7 @@ TEST_CASE("data URIs that make no sense list what is known") {
   };
   for (const char* uri : {"", "cifar10", "imagenet:/x", ":shapes", "synth"}) {
     CAPTURE(uri);
-    CHECK(contains(refusal(uri), "cifar10:DIR, csv:FILE, h5:FILE, synth:NAME"));
+    CHECK(contains(refusal(uri), "cifar10:DIR, cifar100:DIR, mnist:DIR, folder:DIR, csv:FILE, h5:FILE, synth:NAME"));
   }
   CHECK(contains(refusal("cifar10:"), "DIR is missing after the colon"));
   CHECK(contains(refusal("synth:squares"), "built-in sets are synth:shapes, synth:spirals"));
