@@ -45,6 +45,10 @@ void check_writable(const models::Network& network, const ModelFile& file) {
             "save_model: {} batches of norm {}", batches, norm);
   }
   if (!file.training) return;
+  const NamedTensors& trained = file.training->trained_state;
+  require(trained.empty() || trained.size() == network.store().states().size(),
+          "save_model: {} trained running statistics of {}", trained.size(),
+          network.store().states().size());
   for (const auto& [slot, tensors] : file.training->slots) {
     require(!slot.empty() && slot.find('/') == std::string::npos, "save_model: slot '{}'", slot);
     require(tensors.size() == network.store().parameters().size(),
@@ -89,6 +93,16 @@ void write_training(io::H5& file, const ModelFile& model, bool volatile_provenan
   file.set(at, "log_bytes", state.log_bytes);
   file.write_column(join(at, "recipe"),
                     lines_of(volatile_provenance ? state.recipe : io::without_paths(state.recipe)));
+  // Only where there is something to tell: most trainings have none of it.
+  for (const auto& [name, value] : {std::pair{"skipped", state.skipped},
+                                    {"skipped_in_row", state.skipped_in_row},
+                                    {"averaged", state.averaged},
+                                    {"micro_batch", state.micro_batch}}) {
+    if (value != 0) file.set(at, name, value);
+  }
+  for (const auto& [name, tensor] : state.trained_state) {
+    file.write(join(schema::trained_state, name), tensor);
+  }
   for (const auto& [slot, tensors] : state.slots) {
     for (const auto& [name, tensor] : tensors) {
       file.write(join(join(schema::optimizer, slot), name), tensor);
