@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "data/resample.h"
 #include "tensor/tensor.h"
 
 namespace rn::data {
@@ -28,6 +30,9 @@ struct Info {
   std::int64_t classes() const { return static_cast<std::int64_t>(class_names.size()); }
 };
 
+// Chooses a window of an image of the given size.
+using ChooseWindow = std::function<Window(std::int64_t height, std::int64_t width)>;
+
 class Source {
  public:
   virtual ~Source() = default;
@@ -35,6 +40,16 @@ class Source {
   // Copies sample `index` as HWC bytes and returns its label in [0, classes). Thread-safe.
   // Errors (input): the samples are points.
   virtual std::int32_t read(std::int64_t index, std::span<std::uint8_t> image) const = 0;
+  // The same of a window of the sample in its full size, brought to the size of all; here: of what
+  // read() gives. Thread-safe.
+  virtual std::int32_t read_window(std::int64_t index, const ChooseWindow& choose,
+                                   std::span<std::uint8_t> image) const;
+  // Whether samples take long to read, so that several threads pay.
+  virtual bool costly() const { return false; }
+  // Side of the window that read() takes, as a share of the image's shorter side.
+  virtual double crop_share() const { return 1; }
+  // What people call the sample: its number, or its file.
+  virtual std::string sample_name(std::int64_t index) const { return std::to_string(index); }
   // Likewise point `index`. Errors (input): the samples are images.
   virtual std::int32_t read_point(std::int64_t index, std::span<double> point) const;
 
@@ -54,6 +69,12 @@ std::vector<Split> source_splits(const std::string& uri);
 // Kinds open_source knows, with a one-line description each, for --help and messages.
 std::vector<std::pair<std::string, std::string>> source_kinds();
 
+// JPEG and PNG images of a directory, without labels: all have label 0, and sample_name() is the
+// file's. Their shorter side is brought to `resize` (0: side * 256 / 224), and the middle cut out.
+// Errors: usage, input.
+std::unique_ptr<Source> open_pictures(const std::string& directory, std::int64_t side,
+                                      std::int64_t resize, std::vector<std::string> class_names);
+
 // Input normalisation, kept in the model file: y = (x / 255 - mean) / stddev per channel, or with
 // a mean image (bytes' scale / 255) instead of the per-channel mean; stddev is then of what is left
 // after subtracting it. All in the order of the data's channels. A channel that never changes has
@@ -64,8 +85,9 @@ struct Normalization {
   Tensor mean_image;           // f32 [H, W, C] on the 0..1 scale; replaces mean when defined
   bool reversed = false;       // channels go in backwards: BGR from RGB (Keras' "caffe" mode)
 };
-enum class NormalizationKind { channel, mean_image, none };
-const char* to_string(NormalizationKind kind);                   // "channel", "mean-image", "none"
+// mean_image_255: a mean image, and nothing divided: inputs on the 0..255 scale (stddev 1/255).
+enum class NormalizationKind { channel, mean_image, mean_image_255, none };
+const char* to_string(NormalizationKind kind);                   // "channel", "mean-image", ...
 NormalizationKind parse_normalization(const std::string& text);  // errors: usage
 // Of points by mean and deviation in their order. Of images exact sums (integers), so the same for
 // any order of `indices`. Errors: input if there are none.

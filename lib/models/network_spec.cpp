@@ -53,9 +53,13 @@ void check(const NetworkSpec& spec) {
   }
   std::int64_t channels = stem.out;
   std::set<std::string> names;
+  bool follows_reversible = false;
   for (const nn::BlockSpec& block : spec.blocks) {
     nn::check(block);
     demand(names.insert(block.name).second, fmt::format("two blocks are named '{}'", block.name));
+    demand(block.reversible || !follows_reversible,
+           fmt::format("block '{}' is not reversible, but comes after one that is", block.name));
+    follows_reversible = block.reversible;
     demand(block.in == channels, fmt::format("block '{}' takes {} channels, but gets {}",
                                              block.name, block.in, channels));
     demand(block.shortcut_pool != nn::ShortcutPool::average ||

@@ -135,6 +135,17 @@ void check(const BlockSpec& spec) {
   demand(!pads || spec.out >= spec.in, "a padded shortcut cannot lose channels");
   demand(spec.order == Order::pre || spec.preactivation == Preactivation::own,
          "only a pre-activation block can share or omit its first norm");
+  const auto even = [](std::int64_t c) { return c % 2 == 0; };
+  demand(!spec.reversible || (even(spec.in) && even(spec.width) && even(spec.out)),
+         fmt::format("a reversible block splits its channels into halves, but it has {} in, {} "
+                     "inside and {} out; they must be even",
+                     spec.in, spec.width, spec.out));
+  demand(!spec.reversible ||
+             (!plain && spec.order == Order::pre && spec.preactivation != Preactivation::shared &&
+              spec.shortcut != ShortcutKind::conv_bn && spec.conv_bias == ConvBias::none &&
+              spec.survival == 1),
+         "a reversible block is a basic or bottleneck one in order pre, without biases, without a "
+         "norm that is shared or on the shortcut, and without stochastic depth");
   demand(spec.bn_eps > 0 && spec.bn_eps < 1, "bn_eps must be between 0 and 1");
   demand(spec.bn_momentum > 0 && spec.bn_momentum <= 1, "bn_momentum must be in (0, 1]");
   demand(spec.temporal == 1, "temporal extents other than 1 are not supported by this version");

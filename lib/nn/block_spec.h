@@ -55,17 +55,25 @@ struct BlockSpec {
   ConvBias conv_bias = ConvBias::none;
   Padding padding = Padding::symmetric;
   double bn_eps = 1e-5;
-  double bn_momentum = 0.1;             // PyTorch's convention: weight of the new batch
-  int temporal = 1;                     // temporal extent of the kernels; 1: images
-  double survival = 1;                  // stochastic depth: probability that the branch is there
-  bool norm = true;                     // plain: a batch norm between convolution and ReLU
-  int pool = 1;                         // plain: the maximum over pool x pool pixels comes first
+  double bn_momentum = 0.1;  // PyTorch's convention: weight of the new batch
+  int temporal = 1;          // temporal extent of the kernels; 1: images
+  double survival = 1;       // stochastic depth: probability that the branch is there
+  bool norm = true;          // plain: a batch norm between convolution and ReLU
+  int pool = 1;              // plain: the maximum over pool x pool pixels comes first
+  // Two branches over half the channels each, y1 = S(x1) + F(x2), y2 = S(x2) + G(y1) (Gomez et al.
+  // 2017). What is said of the first norm and of the stride is said of F; G has its own norm.
+  bool reversible = false;
   int ck_order = 1;                     // ck: k, 0 to 3
   double dl = 1;                        // ck: step in depth
   ops::Curve curve = ops::Curve::tanh;  // ck: of its linear layer
 
   bool operator==(const BlockSpec&) const = default;
   bool downsamples() const { return stride > 1 || pool > 1 || in != out; }
+  // Whether its input can be computed from its output; else it is kept. (The unit behind the stem,
+  // whose F has no norm, could be inverted, but its input is kept: Gomez et al.)
+  bool invertible() const {
+    return reversible && shortcut == ShortcutKind::identity && preactivation == Preactivation::own;
+  }
   // Height or width behind the block.
   std::int64_t output_size(std::int64_t size) const { return (size / pool + stride - 1) / stride; }
   std::string stage() const { return name.substr(0, name.find('.')); }

@@ -33,8 +33,13 @@ ops::PadShortcut Residual::pad_shortcut() const {
           both ? static_cast<int>((spec_.out - spec_.in) / 2) : 0};
 }
 
-Residual::Residual(const BlockSpec& spec, Store& store) : spec_(spec) {
+Residual::Residual(const BlockSpec& spec, Store& store, std::optional<Dtype> activations)
+    : spec_(spec) {
   check(spec);
+  if (spec.reversible) {
+    reversible_.emplace(spec, activations.value_or(store.dtype()), store);
+    return;
+  }
   if (ck()) {
     linear_weight_ = store.parameter(spec.name + ".linear.weight", {spec.width, spec.width},
                                      ParameterKind::linear_weight);
@@ -73,11 +78,13 @@ void Residual::Saved::release() {
   value = unpooled = activated = shortcut_raw = Tensor();
   if (branch) branch->release();
   if (all) all->release();
+  states.release();
   raw.clear();
 }
 
 Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const {
-  require(in.value.shape().size() == 4 && in.value.shape()[3] == spec_.in,
+  require(in.value.shape().size() == 4 && (in.value.shape()[3] == spec_.in ||
+                                           (reversible_ && 2 * in.value.shape()[3] == spec_.in)),
           "{}: input must be [N, H, W, {}], not {}", spec_.name, spec_.in,
           rn::to_string(in.value.shape()));
   saved.gates = gates;
@@ -86,6 +93,13 @@ Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const
     saved.gates.rows = Tensor();
   }
   saved.in = in;
+  if (reversible_) {
+    require(!saved.gates.rows, "{}: a reversible block runs on all images", spec_.name);
+    Signal out = reversible_->forward(in, saved.gates, pass, saved.states);
+    if (!saved.states.enters) saved.in = {};  // it is in saved.states, where it is kept at all
+    if (!pass.keep) saved.release();
+    return out;
+  }
   saved.raw.assign(convs_.size(), Tensor());
   saved.moments.resize(convs_.size());
   saved.norms.resize(norms_.size());
@@ -98,7 +112,15 @@ Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const
   return out;
 }
 
+Tensor Residual::inverse(const Tensor& output, const Pass& pass, Saved& saved) const {
+  if (!reversible_) {
+    fail(ErrorKind::usage, "block '{}' cannot be inverted: it is not reversible", spec_.name);
+  }
+  return reversible_->inverse(output, saved.gates, pass, saved.states);
+}
+
 ops::Gradient Residual::backward(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const {
+  if (reversible_) return reversible_->backward(d_out, saved.in, saved.gates, pass, saved.states);
   require(saved.value.defined(), "{}: backward without a forward pass that kept its activations",
           spec_.name);
   if (ck()) return backward_ck(d_out, pass, saved);
@@ -208,6 +230,7 @@ Tensor Residual::constant(double value, Saved& saved) const {
 }
 
 void Residual::commit(const Saved& saved, Stream& stream, std::optional<double> momentum) const {
+  if (reversible_) return reversible_->commit(saved.states, saved.gates, stream, momentum);
   if (by_rows(saved)) {
     commit(*saved.branch, stream, momentum);
     return commit(*saved.all, stream, momentum);
@@ -222,6 +245,7 @@ void Residual::commit(const Saved& saved, Stream& stream, std::optional<double> 
 }
 
 std::string Residual::first_nonfinite(const Saved& saved) const {
+  if (reversible_) return reversible_->first_nonfinite(saved.states);
   if (by_rows(saved)) {
     const std::string found = first_nonfinite(*saved.branch);
     return found.empty() ? first_nonfinite(*saved.all) : found;

@@ -21,7 +21,7 @@ void train(models::Network& network, const std::vector<double>& points,
   const std::int64_t c = network.spec().channels, n = static_cast<std::int64_t>(labels.size());
   network.initialize(options.seed);
   network.store().require_gradients();
-  train::Sgd sgd({.momentum = options.momentum, .weight_decay = 0}, network.store());
+  train::Optimizer sgd({.momentum = options.momentum, .weight_decay = 0}, network.store());
   train::Stepper stepper(network, sgd);
   train::ScheduleOptions schedule;
   schedule.lr = options.lr;

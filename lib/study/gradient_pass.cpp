@@ -16,6 +16,12 @@ void require_paths(const models::NetworkSpec& spec) {
            "lengths",
            spec.arch, block.name);
     }
+    if (block.reversible) {
+      fail(ErrorKind::input,
+           "the network '{}' is reversible: a block like '{}' has two branches, one behind the "
+           "other, so that its paths have no length in blocks",
+           spec.arch, block.name);
+    }
   }
   if (spec.blocks.empty()) {
     fail(ErrorKind::input, "the network '{}' has no residual blocks: there are no paths",

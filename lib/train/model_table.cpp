@@ -87,7 +87,8 @@ void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
   const auto in = table.integers("in"), width = table.integers("width"),
              out = table.integers("out"), stride = table.integers("stride"),
              stride_at = table.integers("stride_at"), temporal = table.integers("temporal");
-  const auto norm = table.integers("norm", 1), pooled = table.integers("pool", 1);
+  const auto norm = table.integers("norm", 1), pooled = table.integers("pool", 1),
+             reversible = table.integers("reversible", 0);
   const bool has_ck = file.has(Columns::path("ck_order"));
   const auto ck_order = table.integers("ck_order", 1);
   const auto dl = has_ck ? table.reals("dl") : std::vector<double>(blocks_of(table), 1);
@@ -120,6 +121,7 @@ void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
     block.survival = survival[i];
     block.norm = truth(file, field("norm"), norm[i]);
     block.pool = narrow(file, field("pool"), pooled[i]);
+    block.reversible = truth(file, field("reversible"), reversible[i]);
     block.ck_order = narrow(file, field("ck_order"), ck_order[i]);
     block.dl = dl[i];
     block.curve = word(file, block.name, curve[i], nn::parse_curve);
@@ -166,6 +168,7 @@ void write_blocks(io::H5& file, const std::vector<nn::BlockSpec>& blocks) {
   real("survival", [](const BlockSpec& b) { return b.survival; });
   integer("norm", [](const BlockSpec& b) { return b.norm; });
   integer("pool", [](const BlockSpec& b) { return b.pool; });
+  integer("reversible", [](const BlockSpec& b) { return b.reversible; });
   const auto is_ck = [](const BlockSpec& b) { return b.kind == nn::BlockKind::ck; };
   if (!std::any_of(blocks.begin(), blocks.end(), is_ck)) return;
   integer("ck_order", [](const BlockSpec& b) { return b.ck_order; });

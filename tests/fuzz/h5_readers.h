@@ -14,6 +14,7 @@
 #include "study/describe.h"
 #include "study/geometry_result.h"
 #include "study/lesion_studies.h"
+#include "study/paths_result.h"
 #include "train/describe.h"
 #include "train/model_file.h"
 
@@ -48,6 +49,11 @@ inline void read_data(const io::Bytes& image) {
 inline void read_study(const io::H5& file) {
   study::describe_text(file);
   study::describe_json(file);
+  holds([&] {
+    const study::PathsResult r = study::read_paths(file);
+    study::to_table(r, study::main_table(r));
+    study::to_h5(r);
+  });
   for (const auto& found : study::studies_of({study::read_lesions(file)}, {"fuzz"})) {
     study::to_table(found.result);
     study::to_h5(found.result);

@@ -8,6 +8,10 @@
 #include "base/log.h"
 #include "cli/run_tool.h"
 #include "cli/signals.h"
+#include "options/augment.h"
+#include "options/checks.h"
+#include "options/memory_mode.h"
+#include "options/train_optimizer.h"
 #include "train/options.h"
 
 namespace rn::tools {
@@ -17,8 +21,12 @@ using cli::Common;
 struct TrainTool {
   cli::CommonOptions common;
   train::TrainOptions train;
+  OptimizerTool optimizer;
+  AugmentTool augment;
+  bool loader_only = false;
   bool list_archs = false;
   bool no_bn = false;
+  MemoryTool memory;
   std::optional<double> stochastic_depth;
   std::string depth_decay = "linear", depth_mode = "batch";
   std::string activation = "tanh";
@@ -29,41 +37,17 @@ struct TrainTool {
   std::optional<std::int64_t> limit_train, limit_test;
 };
 
-// Checks a length, and writes it in one way, so that recipes can be compared.
-inline CLI::Validator length(std::optional<train::Length::Unit> bare = {}) {
-  return CLI::Validator(
-      [bare](std::string& text) -> std::string {
-        try {
-          text = to_string(train::parse_length(text, bare));
-          return {};
-        } catch (const Error& error) {
-          return error.what();
-        }
-      },
-      "");
-}
-
-template <class Parse>
-inline CLI::Validator checked(Parse parse) {
-  return CLI::Validator(
-      [parse](std::string& text) -> std::string {
-        try {
-          parse(text);
-          return {};
-        } catch (const Error& error) {
-          return error.what();
-        }
-      },
-      "");
-}
-
 inline void bind_network(CLI::App& app, TrainTool& o) {
   app.add_option("--arch", o.arch,
                  "Architecture (resnet20-cifar; ck for points); --list-archs shows them")
       ->type_name("NAME");
-  app.add_option("--init", o.train.init,
-                 "Start from this model, its architecture and its weights; - is stdin")
-      ->type_name("MODEL");
+  CLI::Option* init =
+      app.add_option("--init", o.train.init,
+                     "Start from this model, its architecture and its weights; - is stdin")
+          ->type_name("MODEL");
+  app.add_option("--init-from", o.train.init, "The same as --init")
+      ->type_name("MODEL")
+      ->excludes(init);
   app.add_flag("--reset-head", o.train.reset_head,
                "With --init: a new last layer, for the classes of the data");
   app.add_option("--shortcut", o.train.shortcut,
@@ -78,6 +62,7 @@ inline void bind_network(CLI::App& app, TrainTool& o) {
                  "Channels of the first stage (ck: of all layers); 0: the architecture's own")
       ->type_name("INT")
       ->check(cli::whole(0, 4096));
+  bind_sizes(app, o.memory);
   app.add_flag("--no-bn", o.no_bn, "Without batch norm; only vgg15-cifar works so");
   app.add_option("--order", o.train.ck.order,
                  "ck: which finite difference the layers are of, 0 (plain) to 3; 1 is residual")
@@ -109,6 +94,7 @@ inline void bind_network(CLI::App& app, TrainTool& o) {
       ->check(cli::whole(0, 100000));
   app.add_flag("--rescale-blocks", o.train.rescale_blocks,
                "With --keep-blocks: scale the branches in evaluation by K / blocks");
+  bind_memory(app, o.memory);
   cli::not_recipe(app.add_flag("--list-archs", o.list_archs, "List the architectures, and stop"));
 }
 
@@ -123,14 +109,9 @@ inline void bind_data(CLI::App& app, TrainTool& o) {
   app.add_option("--val", o.train.val, "Set N training images aside for validation")
       ->type_name("INT")
       ->check(cli::whole(0));
-  app.add_option("--pad", o.train.augment.pad,
-                 "Augment: pad by N zeros on all sides, and crop at random")
-      ->type_name("INT")
-      ->check(cli::whole(0, 4096));
-  app.add_flag("--flip,!--no-flip", o.train.augment.flip,
-               "Augment: mirror half of the images, drawn at random");
+  bind_augment(app, o.train.augment, o.augment);
   app.add_option("--normalize", o.normalize,
-                 "Input: channel (or as --init has it), mean-image or none")
+                 "Input: channel (or as --init has it), mean-image, mean-image-255 or none")
       ->type_name("KIND")
       ->check(checked(data::parse_normalization));
 }
@@ -169,11 +150,11 @@ inline void bind_optimisation(CLI::App& app, TrainTool& o) {
   app.add_option("--warmup-shape", o.warmup_shape, "linear, or constant (and then a jump)")
       ->type_name("KIND")
       ->check(checked(train::parse_warmup_shape));
-  app.add_option("--momentum", o.train.sgd.momentum, "Momentum")
+  app.add_option("--momentum", o.train.optimizer.momentum, "Momentum")
       ->type_name("FLOAT")
       ->check(cli::real(0, 1));
-  app.add_flag("--nesterov,!--no-nesterov", o.train.sgd.nesterov, "Nesterov's momentum");
-  app.add_option("--weight-decay", o.train.sgd.weight_decay, "Weight decay")
+  app.add_flag("--nesterov,!--no-nesterov", o.train.optimizer.nesterov, "Nesterov's momentum");
+  app.add_option("--weight-decay", o.train.optimizer.weight_decay, "Weight decay")
       ->type_name("FLOAT")
       ->check(cli::real(0));
   app.add_option("--decay", o.decay, "What decays: all, or weights (no biases, no norms)")
@@ -208,6 +189,12 @@ inline void bind_files(CLI::App& app, TrainTool& o) {
   not_recipe(app.add_option("--log-every", o.log_every, "A step event so often"))
       ->type_name("LENGTH")
       ->transform(length(train::Length::Unit::steps));
+  not_recipe(app.add_option("--loaders", o.train.loaders,
+                            "Threads that read and augment images; 0: as many as they need"))
+      ->type_name("N")
+      ->check(cli::whole(0, 1024));
+  not_recipe(app.add_flag("--loader-only", o.loader_only,
+                          "Only read and augment, an epoch or --steps, and say how fast"));
   not_recipe(app.add_flag("--save-optimizer", o.train.save_optimizer,
                           "Keep the optimizer's state in the model file"));
 }
@@ -216,10 +203,12 @@ inline void bind(CLI::App& app, TrainTool& o) {
   bind_network(app, o);
   bind_data(app, o);
   bind_optimisation(app, o);
+  bind_optimizer(app, o);
   cli::add_common(app, o.common,
                   {Common::seed, Common::device, Common::precision, Common::lanes, Common::threads,
                    Common::output});
   bind_files(app, o);
+  bind_keeping(app, o);
   cli::add_common(app, o.common,
                   {Common::json, Common::dry_run, Common::no_provenance, Common::progress});
 }
@@ -242,6 +231,7 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
       !(o.arch.empty() && t.shortcut.empty() && t.shortcut_pool.empty() && t.width == 0)) {
     warn("--arch, --shortcut and --width do nothing here: the network is that of --init");
   }
+  take(o.memory, t);
   t.batch_norm = !o.no_bn;
   t.ck.curve = nn::parse_curve(o.activation);
   t.stochastic_depth = o.stochastic_depth;
@@ -252,7 +242,9 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
   for (const auto& one : o.milestones) t.schedule.milestones.push_back(parse_length(one));
   t.schedule.warmup = parse_length(o.warmup);
   t.schedule.warmup_shape = parse_warmup_shape(o.warmup_shape);
-  t.sgd.decay = parse_decay(o.decay);
+  t.optimizer.decay = parse_decay(o.decay);
+  apply_optimizer(o.optimizer, t);
+  apply_augment(o.augment, t.augment);
   t.eval_every = parse_length(o.eval_every);
   if (!o.eval_on.empty()) t.eval_on = parse_eval_on(o.eval_on);
   if (!o.checkpoint_every.empty()) t.checkpoint_every = parse_period(o.checkpoint_every);
