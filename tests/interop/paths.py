@@ -17,13 +17,13 @@ import tempfile
 try:
     import torch
     import torch.nn.functional as F
-    from lesion import Net, test_images
+    from lesion import Foreign, test_images
 except (ImportError, SystemExit):
     print("skipped: needs torch and numpy")
     sys.exit(77)
 
 
-class Paths(Net):
+class Paths(Foreign):
     def __init__(self, path):
         super().__init__(path)
         self.w = {k: v.double() if v.is_floating_point() else v for k, v in self.w.items()}
@@ -81,8 +81,9 @@ def main():
     parser.add_argument("cifar10")
     parser.add_argument("--limit", type=int, default=16)
     args = parser.parse_args()
-    images, labels = (t[: args.limit] for t in test_images(args.cifar10))
-    lengths = Paths(args.weights).spectrum(images.double(), labels)
+    net = Paths(args.weights)
+    images, labels = test_images(args.cifar10, net, args.limit)
+    lengths = net.spectrum(images.double(), labels)
     total = sum(lengths)
     square = (total**2).sum((1, 2, 3))
     norms = [g.pow(2).sum((1, 2, 3)).sqrt().mean().item() for g in lengths]
