@@ -1,10 +1,12 @@
-// resnet-plot: pictures and tables of learning curves, lesion studies and paths.
+// resnet-plot: pictures and tables of learning curves, lesion studies, paths, memory and geometry.
 #include <fmt/format.h>
 
 #include "io/provenance.h"
 #include "io/schema.h"
 #include "options/plot.h"
+#include "options/plot_geometry.h"
 #include "options/plot_lesions.h"
+#include "options/plot_memory.h"
 #include "options/plot_paths.h"
 #include "plot/curves.h"
 
@@ -36,26 +38,35 @@ std::string draw_curves(const tools::PlotTool& o, const std::vector<io::H5>& fil
                  : plot::curves_script(models, options, format, tools::style_text(o, "curves.gp"));
 }
 
-enum class Kind { model, lesion, paths };
+enum class Kind { model, lesion, paths, memory, geometry };
 
 const char* to_string(Kind kind) {
-  return kind == Kind::model ? "model" : kind == Kind::lesion ? "lesion study" : "paths result";
+  switch (kind) {
+    case Kind::model: return "model";
+    case Kind::lesion: return "lesion study";
+    case Kind::paths: return "paths result";
+    case Kind::memory: return "memory result";
+    case Kind::geometry: return "geometry result";
+  }
+  return "?";
 }
 
 Kind kind_of(const io::H5& file) {
   switch (schema::identify(file)) {
     case schema::Format::model: return Kind::model;
     case schema::Format::data:
-      fail(ErrorKind::input, "{}: is a data set; models, lesion studies and paths can be drawn",
+      fail(ErrorKind::input, "{}: is a data set; models and results of studies can be drawn",
            file.name());
     case schema::Format::result: break;
   }
   const std::string kind = file.get_string("/", schema::kind_attribute);
   if (kind == "lesion") return Kind::lesion;
   if (kind == "paths") return Kind::paths;
+  if (kind == "memory") return Kind::memory;
+  if (kind == "geometry") return Kind::geometry;
   fail(ErrorKind::input,
-       "{}: is a result of kind '{}', of which there is no picture; models, lesion studies and "
-       "paths can be drawn",
+       "{}: is a result of kind '{}', of which there is no picture; models, lesion studies, "
+       "paths, memory and geometry can be drawn",
        file.name(), kind);
 }
 
@@ -63,15 +74,17 @@ Kind kind_of(const io::H5& file) {
 std::string draw(const tools::PlotTool& o, const std::vector<io::H5>& files, plot::Format format) {
   std::vector<const io::H5*> paths, lesions;
   std::vector<std::string> path_names, lesion_names;
-  bool models = false;
+  bool others = false;
   for (std::size_t i = 0; i < files.size(); ++i) {
     const Kind kind = kind_of(files[i]);
-    models = models || kind == Kind::model;
-    if (kind == Kind::model) continue;
+    if (kind != Kind::paths && kind != Kind::lesion) {
+      others = true;
+      continue;
+    }
     (kind == Kind::paths ? paths : lesions).push_back(&files[i]);
     (kind == Kind::paths ? path_names : lesion_names).push_back(o.files[i]);
   }
-  if (!models && !paths.empty()) {
+  if (!others && !paths.empty()) {
     return tools::draw_paths(o, paths, path_names, lesions, lesion_names, format);
   }
   const Kind first = kind_of(files.front());
@@ -81,7 +94,12 @@ std::string draw(const tools::PlotTool& o, const std::vector<io::H5>& files, plo
            to_string(first), file.name(), to_string(kind_of(file)));
     }
   }
-  return models ? draw_curves(o, files, format) : tools::draw_lesions(o, files, format);
+  switch (first) {
+    case Kind::model: return draw_curves(o, files, format);
+    case Kind::memory: return tools::draw_memory(o, files, format);
+    case Kind::geometry: return tools::draw_geometry(o, files, format);
+    default: return tools::draw_lesions(o, files, format);
+  }
 }
 
 int run(const tools::PlotTool& o, const cli::Invocation&) {
@@ -104,6 +122,7 @@ std::vector<std::string> libraries() { return {"HDF5 " + io::hdf5_version()}; }
 int main(int argc, char** argv) {
   return cli::run_tool<tools::PlotTool>(
       argc, argv,
-      {"resnet-plot", "Draw learning curves of models, lesion studies and paths", libraries},
+      {"resnet-plot", "Draw learning curves of models, lesion studies, paths, memory and geometry",
+       libraries},
       tools::bind, run);
 }

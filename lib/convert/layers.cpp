@@ -32,7 +32,31 @@ class Lister {
   int block_ = -1;
 };
 
+// As list_block, for a branch of its own in a reversible block.
+void list_branch(Lister& list, const std::string& prefix, const BlockSpec& block, std::int64_t in,
+                 bool first_norm) {
+  const bool bottleneck = block.kind == BlockKind::bottleneck;
+  const int convs = bottleneck ? 3 : 2;
+  for (int k = 1; k <= convs; ++k) {
+    const std::int64_t from = k == 1 ? in : block.width / 2;
+    if (k > 1 || first_norm) list.norm(fmt::format("{}.bn{}", prefix, k), from);
+    list.conv(fmt::format("{}.conv{}", prefix, k), k < convs ? block.width / 2 : block.out / 2,
+              bottleneck && k != 2 ? 1 : 3, from, false);
+  }
+}
+
+void list_reversible(Lister& list, const BlockSpec& block) {
+  list_branch(list, "f", block, block.in / 2, block.preactivation != nn::Preactivation::none);
+  list_branch(list, "g", block, block.out / 2, true);
+  if (block.shortcut != nn::ShortcutKind::conv) return;
+  for (const char* name : {"shortcut1.conv", "shortcut2.conv"}) {
+    list.conv(name, block.out / 2, 1, block.in / 2, false);
+  }
+}
+
 void list_block(Lister& list, const BlockSpec& block) {
+  if (block.reversible) return list_reversible(list, block);
+  if (block.kind == BlockKind::ck) return list.linear("linear", block.width, block.width);
   const bool bottleneck = block.kind == BlockKind::bottleneck;
   const bool pre = block.order == nn::Order::pre;
   const int convs = bottleneck ? 3 : block.kind == BlockKind::plain ? 1 : 2;
@@ -57,7 +81,8 @@ void list_block(Lister& list, const BlockSpec& block) {
 std::vector<Layer> layers_of(const models::NetworkSpec& spec) {
   Lister list;
   list.inside("stem", -1);
-  list.conv("conv", spec.stem.out, spec.stem.kernel, spec.channels, spec.stem.conv_bias);
+  if (!spec.stem.lift)
+    list.conv("conv", spec.stem.out, spec.stem.kernel, spec.channels, spec.stem.conv_bias);
   if (spec.stem.norm_relu) list.norm("bn", spec.stem.out);
   std::int64_t features = spec.stem.out;
   for (std::size_t i = 0; i < spec.blocks.size(); ++i) {
@@ -67,6 +92,7 @@ std::vector<Layer> layers_of(const models::NetworkSpec& spec) {
   }
   list.inside("head", -1);
   if (spec.head.norm_relu) list.norm("bn", features);
+  if (spec.head.features > 0) features = spec.head.features;
   list.linear("linear", spec.classes, features);
   return list.layers;
 }
@@ -103,7 +129,10 @@ std::vector<Place> places_of(const models::NetworkSpec& spec) {
 std::int64_t depth_of(const models::NetworkSpec& spec) {
   std::int64_t depth = 2;
   for (const BlockSpec& block : spec.blocks) {
-    depth += block.kind == BlockKind::bottleneck ? 3 : block.kind == BlockKind::plain ? 1 : 2;
+    const int convs = block.kind == BlockKind::bottleneck                             ? 3
+                      : block.kind == BlockKind::plain || block.kind == BlockKind::ck ? 1
+                                                                                      : 2;
+    depth += block.reversible ? 2 * convs : convs;
   }
   return depth;
 }

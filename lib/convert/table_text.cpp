@@ -32,6 +32,7 @@ class Words {
     return value;
   }
   bool truth() { return number<int>() != 0; }
+  bool more() const { return at_ <= line_.size(); }
   void end() {
     if (at_ <= line_.size()) bad();
   }
@@ -65,6 +66,7 @@ nn::BlockSpec parse_block(Words& words) {
   block.survival = words.number<double>();
   block.norm = words.truth();
   block.pool = words.number<int>();
+  if (words.more()) block.reversible = words.truth();  // tables of earlier versions end here
   words.end();
   return block;
 }
@@ -83,12 +85,12 @@ std::string table_text(const models::NetworkSpec& spec) {
   text += fmt::format("head {:d}\n", spec.head.norm_relu);
   for (const nn::BlockSpec& b : spec.blocks) {
     if (!one_word(b.name)) return {};
-    text += fmt::format("block {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {:d} {}\n",
+    text += fmt::format("block {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {:d} {} {:d}\n",
                         b.name, nn::to_string(b.kind), b.in, b.width, b.out, b.stride, b.stride_at,
                         nn::to_string(b.order), nn::to_string(b.preactivation),
                         nn::to_string(b.shortcut), nn::to_string(b.shortcut_pool),
                         nn::to_string(b.conv_bias), nn::to_string(b.padding), b.bn_eps,
-                        b.bn_momentum, b.temporal, b.survival, b.norm, b.pool);
+                        b.bn_momentum, b.temporal, b.survival, b.norm, b.pool, b.reversible);
   }
   return text;
 }

@@ -2,20 +2,39 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <utility>
 
 #include "base/error.h"
+#include "device/limit.h"
 
 namespace rn {
 namespace {
 constexpr std::size_t alignment = 64;
 constexpr std::size_t huge_page = std::size_t{2} << 20;
+
+std::atomic<std::int64_t> limit = no_limit;
+
+void check_limit(std::size_t bytes, Tag tag) {
+  const std::int64_t most = limit.load();
+  if (most == no_limit) return;
+  const std::int64_t live = Ledger::global().live_total();
+  if (static_cast<std::int64_t>(bytes) <= most - live) return;
+  fail(ErrorKind::failed, "out of memory: {:.1f} MiB more asked for ({}), {:.1f} of {:.1f} in use",
+       static_cast<double>(bytes) / 0x1p20, to_string(tag), static_cast<double>(live) / 0x1p20,
+       static_cast<double>(most) / 0x1p20);
+}
+
 }  // namespace
+
+void set_memory_limit(std::int64_t bytes) { limit.store(bytes); }
+std::int64_t memory_limit() { return limit.load(); }
 
 Buffer::Buffer(std::size_t bytes, Tag tag, Device device)
     : bytes_(bytes), tag_(tag), device_(device) {
   if (bytes == 0) return;
+  check_limit(bytes, tag);
   if (device.is_cpu()) {
     const std::size_t align = bytes >= huge_page ? huge_page : alignment;
     const std::size_t rounded = (bytes + align - 1) / align * align;

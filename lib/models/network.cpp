@@ -13,18 +13,20 @@ Network::Network(NetworkSpec spec, Dtype dtype, Device device)
   check(spec_);
   ops::require_dtype(dtype, device);
   const StemSpec& stem = spec_.stem;
-  stem_conv_.emplace(
-      "stem.conv",
-      nn::ConvSpec{spec_.channels, stem.out, stem.kernel, stem.stride, stem.pad, stem.conv_bias},
-      store_);
+  if (!stem.lift)
+    stem_conv_.emplace(
+        "stem.conv",
+        nn::ConvSpec{spec_.channels, stem.out, stem.kernel, stem.stride, stem.pad, stem.conv_bias},
+        store_);
   if (stem.norm_relu) {
     stem_norm_.emplace("stem.bn", stem.out, spec_.bn_eps, spec_.bn_momentum, store_);
   }
   blocks_.reserve(spec_.blocks.size());
-  for (const nn::BlockSpec& block : spec_.blocks) blocks_.emplace_back(block, store_);
-  const std::int64_t features = spec_.blocks.empty() ? stem.out : spec_.blocks.back().out;
+  for (const nn::BlockSpec& block : spec_.blocks) blocks_.emplace_back(block, store_, dtype);
+  const std::int64_t channels = spec_.blocks.empty() ? stem.out : spec_.blocks.back().out;
+  const std::int64_t features = spec_.head.features > 0 ? spec_.head.features : channels;
   if (spec_.head.norm_relu) {
-    head_norm_.emplace("head.bn", features, spec_.bn_eps, spec_.bn_momentum, store_);
+    head_norm_.emplace("head.bn", channels, spec_.bn_eps, spec_.bn_momentum, store_);
   }
   linear_weight_ = store_.parameter("head.linear.weight", {spec_.classes, features},
                                     nn::ParameterKind::linear_weight);
@@ -61,7 +63,8 @@ void Network::set_order(const std::vector<std::int64_t>& order) {
     const nn::BlockSpec& there = blocks_[static_cast<std::size_t>(index)].spec();
     if (static_cast<std::size_t>(index) != place &&
         (here.stage() != there.stage() || here.in != there.in || here.out != there.out ||
-         here.stride != there.stride || here.downsamples())) {
+         here.stride != there.stride || here.reversible != there.reversible ||
+         here.downsamples())) {
       fail(ErrorKind::usage,
            "block '{}' cannot take the place of '{}': only blocks of one stage and shape that keep "
            "their input's shape can be exchanged",
@@ -74,6 +77,17 @@ void Network::set_order(const std::vector<std::int64_t>& order) {
 void Network::reset_gates() {
   for (nn::Residual& block : blocks_) block.gates = {};
   std::iota(order_.begin(), order_.end(), 0);
+}
+
+bool Network::reversible() const {
+  return std::any_of(spec_.blocks.begin(), spec_.blocks.end(),
+                     [](const nn::BlockSpec& block) { return block.invertible(); });
+}
+
+Checkpoints Checkpoints::root(std::int64_t blocks) {
+  std::int64_t segment = 1;
+  while (segment * segment < blocks) ++segment;
+  return {segment};
 }
 
 const nn::Residual& Network::at(std::int64_t place) const {

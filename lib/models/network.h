@@ -20,14 +20,23 @@ struct Saved {
   ops::Moments stem_moments;
   nn::BatchNorm::Saved stem_norm;
   Tensor stem_value;                        // before the max pool, where there is one
+  std::vector<nn::Signal> checkpoints;      // what every segment of blocks got (see Checkpoints)
   std::vector<nn::Residual::Saved> blocks;  // by position in the table
   nn::Signal last;                          // what the head got
   ops::Moments head_moments;
   nn::BatchNorm::Saved head_norm;
-  ops::Operand head_operand;
-  Tensor features;  // [N, C] after pooling
+  ops::Operand head_operand;  // reversible: of the joined halves
+  Tensor features;            // [N, C] after pooling
 
   void release();  // gives the activations back to the pool
+};
+
+// Which blocks keep what backward needs, in training: all of them, or (Chen et al. 2016) only the
+// last segment of them; of the others the input is kept, and backward runs each once more.
+struct Checkpoints {
+  std::int64_t segment = 0;  // blocks in one; 0: everything is kept
+  // As many as make segments and blocks in one about as many: memory grows as the root of depth.
+  static Checkpoints root(std::int64_t blocks);
 };
 
 class Network {
@@ -56,6 +65,13 @@ class Network {
   // of the same stage and shape may change places. Errors (usage).
   void set_order(const std::vector<std::int64_t>& order);
   const std::vector<std::int64_t>& order() const { return order_; }
+
+  // Of forward() and backward() with the batch's statistics and pass.keep. Results are the same,
+  // bit by bit.
+  Checkpoints checkpoints;
+
+  // Whether there are blocks whose input can be computed from their output (pass.reversible).
+  bool reversible() const;
   void reset_gates();  // every gate 1, identity order
 
   // images [N, H, W, C] -> logits [N, classes].
@@ -79,7 +95,8 @@ class Network {
                   Saved& saved) const;
 
   // Boundaries: 0 is what the first block gets, n what the head gets; values are plain tensors
-  // [N, H, W, C] (after a post-activation block's ReLU).
+  // [N, H, W, C] (after a post-activation block's ReLU); behind a reversible block they are states,
+  // [2N, H, W, C/2] (ops/stream.h).
   Tensor enter(const Tensor& images, const nn::Pass& pass, Saved& saved) const;
   Tensor forward(const Tensor& value, std::int64_t from, std::int64_t to, const nn::Pass& pass,
                  Saved& saved) const;
@@ -87,6 +104,11 @@ class Network {
   // Vector-Jacobian product of one block (by its place in the order) at the boundary value x:
   // v has the shape of the block's output; through branch and shortcut with the factors of `gate`.
   Tensor block_vjp(std::int64_t place, const Tensor& x, const Tensor& v, const nn::Gate& gate,
+                   const nn::Pass& pass, Saved& saved) const;
+
+  // Jacobian-vector product of one block, with frozen statistics: u has the shape of the boundary
+  // value x. Through branch and shortcut with the factors of `gate`.
+  Tensor block_jvp(std::int64_t place, const Tensor& x, const Tensor& u, const nn::Gate& gate,
                    const nn::Pass& pass, Saved& saved) const;
 
   // Takes the batch's statistics of the pass into the running ones (committing a step); `momentum`
@@ -100,6 +122,12 @@ class Network {
   nn::Signal stem_forward(const Tensor& images, const nn::Pass& pass, Saved& saved) const;
   Tensor head_forward(const nn::Signal& last, const nn::Pass& pass, Saved& saved) const;
   const nn::Residual& at(std::int64_t place) const;
+  // Of the blocks at places [from, to).
+  nn::Signal run(nn::Signal signal, std::int64_t from, std::int64_t to, const nn::Pass& pass,
+                 Saved& saved) const;
+  // 0 if there are no checkpoints in this pass.
+  std::int64_t segment(const nn::Pass& pass) const;
+  ops::Gradient blocks_backward(ops::Gradient gradient, const nn::Pass& pass, Saved& saved) const;
 
   NetworkSpec spec_;
   Dtype dtype_;

@@ -1,19 +1,34 @@
 // Forward and backward through stem, blocks and head.
+#include <algorithm>
+#include <utility>
+
 #include "models/network.h"
+#include "ops/ck.h"
 #include "ops/linear.h"
 #include "ops/pointwise.h"
 #include "ops/pool.h"
 #include "ops/reduce.h"
+#include "ops/stream.h"
 
 namespace rn::models {
 
 namespace {
+void tell(const nn::Pass& pass, const std::string& name, bool backward) {
+  if (pass.trace) pass.trace->passed(name, backward);
+}
+
+// Behind a reversible block come only such blocks.
+bool ends_in_state(const NetworkSpec& spec) {
+  return !spec.blocks.empty() && spec.blocks.back().reversible;
+}
+
 ops::Pool2d stem_pool(const StemSpec& stem) {
   return {ops::PoolKind::max, 3, 2, 1, stem.pool_zeros};
 }
 }  // namespace
 
 void Saved::release() {
+  checkpoints.clear();
   images = last = {};
   stem_raw = stem_value = features = Tensor();
   head_operand = {};
@@ -28,6 +43,16 @@ nn::Signal Network::stem_forward(const Tensor& images, const nn::Pass& pass, Sav
   saved.release();
   saved.blocks.resize(blocks_.size());
   saved.images.value = ops::operand(images);
+  if (spec_.stem.lift) {
+    const std::int64_t n = images.dim(0);
+    saved.stem_raw = pass.pool.take({n, 1, 1, spec_.stem.out}, images.dtype());
+    ops::ck_lift(images.reshape({n, spec_.channels}),
+                 static_cast<int>(spec_.stem.out / spec_.head.features),
+                 saved.stem_raw.reshape({n, spec_.stem.out}), pass.stream);
+    nn::Signal state;
+    state.value = ops::operand(saved.stem_raw);
+    return state;
+  }
   ops::ConvForward args;
   args.input = saved.images.value;
   if (pass.batch_statistics) args.moments = &saved.stem_moments;
@@ -65,9 +90,15 @@ nn::Signal Network::stem_forward(const Tensor& images, const nn::Pass& pass, Sav
 Tensor Network::head_forward(const nn::Signal& last, const nn::Pass& pass, Saved& saved) const {
   saved.last = last;
   ops::Operand value = last.value;
+  if (ends_in_state(spec_)) {
+    const Shape& s = value.shape();
+    const Tensor joined = pass.pool.take({s[0] / 2, s[1], s[2], 2 * s[3]}, value.x1.dtype());
+    ops::stream_join(value.x1, joined, pass.stream);
+    value = ops::operand(joined);
+  }
   if (head_norm_) {
     Tensor x = value.x1;
-    ops::Moments moments = last.moments;
+    ops::Moments moments = ends_in_state(spec_) ? ops::Moments() : last.moments;
     if (!value.plain() || (pass.batch_statistics && moments.count == 0)) {
       const bool plain = value.plain();
       x = plain ? value.x1 : pass.pool.take(value.shape(), value.x1.dtype());
@@ -83,8 +114,15 @@ Tensor Network::head_forward(const nn::Signal& last, const nn::Pass& pass, Saved
   }
   saved.head_operand = value;
   const Dtype full = wide(value.x1.dtype());  // what is behind the pool stays f32 beside bf16
-  saved.features = pass.pool.take({value.shape()[0], value.shape()[3]}, full);
-  ops::global_average_pool_forward(value, saved.features, pass.stream);
+  if (spec_.head.features > 0) {
+    const Tensor state = nn::materialize(last, pass);
+    saved.features = pass.pool.take({value.shape()[0], spec_.head.features}, full);
+    ops::ck_project(state.reshape({state.dim(0), state.dim(3)}), saved.features, pass.stream);
+  } else {
+    saved.features = pass.pool.take({value.shape()[0], value.shape()[3]}, full);
+    ops::global_average_pool_forward(value, saved.features, pass.stream);
+  }
+  if (pass.dropout) ops::dropout(*pass.dropout, saved.features, pass.stream);
   const Tensor logits = pass.pool.take({value.shape()[0], spec_.classes}, full);
   ops::linear_forward(saved.features, linear_weight_->value, linear_bias_->value, logits,
                       pass.stream);
@@ -93,13 +131,36 @@ Tensor Network::head_forward(const nn::Signal& last, const nn::Pass& pass, Saved
 
 Tensor Network::forward(const Tensor& images, const nn::Pass& pass, Saved& saved) const {
   nn::Signal signal = stem_forward(images, pass, saved);
-  for (std::int64_t place = 0; place < block_count(); ++place) {
-    const auto index = static_cast<std::size_t>(order_[static_cast<std::size_t>(place)]);
-    signal = blocks_[index].forward(signal, pass, saved.blocks[index]);
+  tell(pass, "stem", false);
+  if (const std::int64_t k = segment(pass); k > 0) {
+    nn::Pass passing = pass;
+    passing.keep = false;
+    for (std::int64_t from = 0; from < block_count(); from += k) {
+      const std::int64_t to = std::min(from + k, block_count());
+      saved.checkpoints.push_back(signal);
+      signal = run(signal, from, to, to == block_count() ? pass : passing, saved);
+    }
+  } else {
+    signal = run(signal, 0, block_count(), pass, saved);
   }
   Tensor logits = head_forward(signal, pass, saved);
+  tell(pass, "head", false);
   if (!pass.keep) saved.release();
   return logits;
+}
+
+nn::Signal Network::run(nn::Signal signal, std::int64_t from, std::int64_t to, const nn::Pass& pass,
+                        Saved& saved) const {
+  for (std::int64_t place = from; place < to; ++place) {
+    const auto index = static_cast<std::size_t>(order_[static_cast<std::size_t>(place)]);
+    signal = blocks_[index].forward(signal, pass, saved.blocks[index]);
+    tell(pass, blocks_[index].spec().name, false);
+  }
+  return signal;
+}
+
+std::int64_t Network::segment(const nn::Pass& pass) const {
+  return pass.keep && pass.batch_statistics && !pass.reversible ? checkpoints.segment : 0;
 }
 
 ops::Gradient Network::head_backward(const Tensor& d_logits, const nn::Pass& pass, Saved& saved,
@@ -111,9 +172,15 @@ ops::Gradient Network::head_backward(const Tensor& d_logits, const nn::Pass& pas
   const Tensor d_features = pass.pool.take(saved.features.shape(), saved.features.dtype());
   ops::linear_backward(d_logits, saved.features, linear_weight_->value, d_features,
                        linear_weight_->gradient, linear_bias_->gradient, pass.stream);
+  if (pass.dropout) ops::dropout(*pass.dropout, d_features, pass.stream);
 
+  if (spec_.head.features > 0) {
+    const Tensor d = pass.pool.take(saved.head_operand.shape(), saved.head_operand.x1.dtype());
+    ops::ck_project_backward(d_features, d.reshape({d.dim(0), d.dim(3)}), pass.stream);
+    return ops::gradient(d);
+  }
   // Gradient of the head's operand, then of the last block's.
-  if (!mask && !head_norm_) {
+  if (!mask && !head_norm_ && !ends_in_state(spec_)) {
     ops::Operand value = ops::operand(saved.head_operand.x1);
     const Tensor d = pass.pool.take(value.shape(), value.x1.dtype());
     ops::global_average_pool_backward(d_features, value, d, {}, pass.stream);
@@ -134,22 +201,59 @@ ops::Gradient Network::head_backward(const Tensor& d_logits, const nn::Pass& pas
       gradient = ops::gradient(out);
     }
   }
-  return gradient;
+  if (!ends_in_state(spec_)) return gradient;
+  const Shape& s = d.shape();
+  const Tensor halves = pass.pool.take({2 * s[0], s[1], s[2], s[3] / 2}, d.dtype());
+  ops::stream_split(ops::operand(nn::materialize(gradient, pass)), halves, 0, pass.stream);
+  return ops::gradient(halves);
 }
 
 Tensor Network::backward(const Tensor& d_logits, const nn::Pass& pass, Saved& saved,
                          bool want_images) const {
   ops::Gradient gradient = head_backward(d_logits, pass, saved);
+  tell(pass, "head", true);
+  gradient = blocks_backward(std::move(gradient), pass, saved);
+  const Tensor d_images = stem_backward(gradient, pass, saved, want_images);
+  tell(pass, "stem", true);
+  return d_images;
+}
+
+ops::Gradient Network::blocks_backward(ops::Gradient gradient, const nn::Pass& pass,
+                                       Saved& saved) const {
+  const std::int64_t k = segment(pass);
+  // What a reversible block's output was, computed on the way.
+  Tensor state;
+  if (pass.reversible && ends_in_state(spec_)) state = std::exchange(saved.last.value.x1, {});
   for (std::int64_t place = block_count() - 1; place >= 0; --place) {
+    if (k > 0 && (place + 1) % k == 0 && place + 1 < block_count()) {
+      const std::int64_t from = place + 1 - k;
+      run(std::exchange(saved.checkpoints.at(static_cast<std::size_t>(from / k)), {}), from,
+          place + 1, pass, saved);
+    }
     const auto index = static_cast<std::size_t>(order_[static_cast<std::size_t>(place)]);
-    gradient = blocks_[index].backward(gradient, pass, saved.blocks[index]);
+    nn::Residual::Saved& kept = saved.blocks[index];
+    if (state) kept.states.y = std::exchange(state, Tensor());
+    gradient = blocks_[index].backward(gradient, pass, kept);
+    if (pass.reversible && blocks_[index].spec().reversible) state = kept.states.x;
+    if (k > 0 || pass.reversible) kept.release();
+    tell(pass, blocks_[index].spec().name, true);
   }
-  return stem_backward(gradient, pass, saved, want_images);
+  return gradient;
 }
 
 Tensor Network::stem_backward(const ops::Gradient& d_first, const nn::Pass& pass, Saved& saved,
                               bool want_images) const {
   ops::Gradient gradient = d_first;
+  if (spec_.stem.lift) {
+    if (!want_images) return {};
+    const Tensor d = nn::materialize(gradient, pass);
+    const std::int64_t n = d.dim(0);
+    const Tensor d_images = pass.pool.take({n, 1, 1, spec_.channels}, d.dtype());
+    ops::ck_lift_backward(d.reshape({n, d.dim(3)}),
+                          static_cast<int>(spec_.stem.out / spec_.head.features),
+                          d_images.reshape({n, spec_.channels}), pass.stream);
+    return d_images;
+  }
   if (spec_.stem.max_pool) {
     const Tensor d_pooled = nn::materialize(gradient, pass);
     const Tensor d_value = pass.pool.take(saved.stem_value.shape(), d_pooled.dtype());
@@ -179,7 +283,7 @@ Tensor Network::stem_backward(const ops::Gradient& d_first, const nn::Pass& pass
 void Network::stem_stack(const Tensor& d_first, const Tensor& d_images, const nn::Pass& pass,
                          Saved& saved) const {
   const std::int64_t images = saved.images.value.shape()[0], count = d_images.dim(0) / images;
-  if (!spec_.stem.max_pool) {
+  if (!spec_.stem.max_pool && !spec_.stem.lift) {
     std::vector<ops::StackRow> rows;
     for (std::int64_t k = 0; k < count; ++k) rows.push_back({k, -1});
     ops::ConvStack args;
@@ -209,11 +313,7 @@ Tensor Network::forward(const Tensor& value, std::int64_t from, std::int64_t to,
   saved.blocks.resize(blocks_.size());
   nn::Signal signal;
   signal.value = ops::operand(value);
-  for (std::int64_t place = from; place < to; ++place) {
-    const auto index = static_cast<std::size_t>(order_[static_cast<std::size_t>(place)]);
-    signal = blocks_[index].forward(signal, pass, saved.blocks[index]);
-  }
-  return nn::materialize(signal, pass);
+  return nn::materialize(run(signal, from, to, pass, saved), pass);
 }
 
 Tensor Network::leave(const Tensor& value, const nn::Pass& pass, Saved& saved) const {
@@ -243,6 +343,26 @@ Tensor Network::block_vjp(std::int64_t place, const Tensor& x, const Tensor& v,
     d = ops::gradient(masked);
   }
   return nn::materialize(block.backward(d, keeping, kept), keeping);
+}
+
+Tensor Network::block_jvp(std::int64_t place, const Tensor& x, const Tensor& u,
+                          const nn::Gate& gate, const nn::Pass& pass, Saved& saved) const {
+  require(!pass.batch_statistics && u.shape() == x.shape(),
+          "network '{}': a Jacobian-vector product takes frozen statistics and a vector {}, not {}",
+          spec_.arch, to_string(x.shape()), u.describe());
+  saved.blocks.resize(blocks_.size());
+  nn::Residual block = at(place);
+  nn::Residual::Saved& kept =
+      saved.blocks[static_cast<std::size_t>(order_.at(static_cast<std::size_t>(place)))];
+  nn::Signal in;
+  in.value = ops::operand(x);
+  nn::Pass keeping{pass.pool, pass.stream, false, true};
+  const nn::Signal out = block.forward(in, keeping, kept);
+  kept.gates.backward = gate;
+  const Tensor d = block.tangent(u, keeping, kept);
+  if (out.value.act == ops::Activation::none) return d;
+  ops::operand_backward(ops::gradient(d), out.value, d, {}, pass.stream);
+  return d;
 }
 
 std::string Network::first_nonfinite(const Saved& saved) const {

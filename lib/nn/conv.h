@@ -33,12 +33,14 @@ class Conv {
     return ops::conv_output_shape(attr(input), input, weight_->value.shape());
   }
 
-  // Fills in weights and bias, takes output memory from the pool, and runs. Set input, residual,
-  // alpha, beta, moments in `args` before.
+  // Fills in weights and bias, takes output memory from the pool unless there is some, and runs.
+  // Set input, residual, alpha, beta, moments in `args` before.
   Tensor forward(ops::ConvForward args, const Pass& pass) const {
     args.weights = weight_->value;
     if (bias_) args.bias = bias_->value;
-    args.output = pass.pool.take(output_shape(args.input.shape()), args.input.x1.dtype());
+    if (!args.output) {
+      args.output = pass.pool.take(output_shape(args.input.shape()), args.input.x1.dtype());
+    }
     ops::conv_forward(attr(args.input.shape()), args, pass.stream);
     return args.output;
   }
@@ -51,12 +53,24 @@ class Conv {
     return forward(std::move(args), pass);
   }
 
-  // Fills in weights and gradients, takes d_input from the pool if wanted, and runs.
+  // The derivative of the output along d, that of the input: no bias.
+  Tensor tangent(const Tensor& d, const Pass& pass) const {
+    ops::ConvForward args;
+    args.input = ops::operand(d);
+    args.weights = weight_->value;
+    args.output = pass.pool.take(output_shape(d.shape()), d.dtype());
+    ops::conv_forward(attr(d.shape()), args, pass.stream);
+    return args.output;
+  }
+
+  // Fills in weights and gradients, takes d_input from the pool if wanted and not there, and runs.
   Tensor backward(ops::ConvBackward args, bool want_input, const Pass& pass) const {
     args.weights = weight_->value;
     args.d_weights = weight_->gradient;
     if (bias_) args.d_bias = bias_->gradient;
-    if (want_input) args.d_input = pass.pool.take(args.input.shape(), args.input.x1.dtype());
+    if (want_input && !args.d_input) {
+      args.d_input = pass.pool.take(args.input.shape(), args.input.x1.dtype());
+    }
     ops::conv_backward(attr(args.input.shape()), args, pass.stream);
     return args.d_input;
   }

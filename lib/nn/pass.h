@@ -1,6 +1,9 @@
 // What travels between layers, and the circumstances of one pass through the network.
 #pragma once
 
+#include <string>
+
+#include "ops/dropout.h"
 #include "ops/operand.h"
 #include "ops/pointwise.h"
 #include "tensor/pool.h"
@@ -10,8 +13,17 @@ namespace rn::nn {
 // A value between two layers, not necessarily written yet, and what its producer wants to know.
 struct Signal {
   ops::Operand value;
-  ops::Moments moments;        // of value, when it is plain and they are known (count > 0)
+  ops::Moments moments;        // of value, when it is plain and they are known (count > 0); of a
+                               // reversible block's state (ops/stream.h): of its second half
   ops::Reductions reductions;  // what the consumer's backward must sum for the producer's norms
+};
+
+// Is told where a pass has got to: for the account of its memory.
+class Trace {
+ public:
+  virtual ~Trace() = default;
+  // A layer ("stem", "head") or block is done, in this direction.
+  virtual void passed(const std::string& name, bool backward) = 0;
 };
 
 struct Pass {
@@ -22,6 +34,15 @@ struct Pass {
   // Training under stochastic depth: the gates say which branches are there. Otherwise a branch is
   // scaled by its probability to be there (Huang et al. 2016).
   bool sampled_depth = false;
+  const ops::Dropout* dropout = nullptr;  // of the features before the last layer; null: none
+  // With batch_statistics and keep: blocks that can be inverted keep nothing but statistics, and
+  // write their output over their input; backward computes the input again, out of the output that
+  // it is handed (models::Network does that).
+  bool reversible = false;
+  // The stream of reversible blocks: 0: floating point; else it is held on multiples of this power
+  // of two (ops/stream.h), so that what backward computes again is the same, bit by bit.
+  double grid = 0;
+  Trace* trace = nullptr;
   // Nothing but the result is wanted: batch norms may be folded into the convolutions before them.
   // f64 is the reference: it computes every step as it stands.
   bool folds(Dtype dtype) const { return !batch_statistics && !keep && dtype != Dtype::f64; }

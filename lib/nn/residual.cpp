@@ -33,8 +33,20 @@ ops::PadShortcut Residual::pad_shortcut() const {
           both ? static_cast<int>((spec_.out - spec_.in) / 2) : 0};
 }
 
-Residual::Residual(const BlockSpec& spec, Store& store) : spec_(spec) {
+Residual::Residual(const BlockSpec& spec, Store& store, std::optional<Dtype> activations)
+    : spec_(spec) {
   check(spec);
+  if (spec.reversible) {
+    reversible_.emplace(spec, activations.value_or(store.dtype()), store);
+    return;
+  }
+  if (ck()) {
+    linear_weight_ = store.parameter(spec.name + ".linear.weight", {spec.width, spec.width},
+                                     ParameterKind::linear_weight);
+    linear_bias_ =
+        store.parameter(spec.name + ".linear.bias", {spec.width}, ParameterKind::linear_bias);
+    return;
+  }
   const std::vector<ConvSpec> convs = branch_convs(spec);
   for (std::size_t k = 0; k < convs.size(); ++k) {
     const std::string conv = fmt::format("{}.conv{}", spec.name, k + 1);
@@ -66,11 +78,13 @@ void Residual::Saved::release() {
   value = unpooled = activated = shortcut_raw = Tensor();
   if (branch) branch->release();
   if (all) all->release();
+  states.release();
   raw.clear();
 }
 
 Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const {
-  require(in.value.shape().size() == 4 && in.value.shape()[3] == spec_.in,
+  require(in.value.shape().size() == 4 && (in.value.shape()[3] == spec_.in ||
+                                           (reversible_ && 2 * in.value.shape()[3] == spec_.in)),
           "{}: input must be [N, H, W, {}], not {}", spec_.name, spec_.in,
           rn::to_string(in.value.shape()));
   saved.gates = gates;
@@ -79,20 +93,37 @@ Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const
     saved.gates.rows = Tensor();
   }
   saved.in = in;
+  if (reversible_) {
+    require(!saved.gates.rows, "{}: a reversible block runs on all images", spec_.name);
+    Signal out = reversible_->forward(in, saved.gates, pass, saved.states);
+    if (!saved.states.enters) saved.in = {};  // it is in saved.states, where it is kept at all
+    if (!pass.keep) saved.release();
+    return out;
+  }
   saved.raw.assign(convs_.size(), Tensor());
   saved.moments.resize(convs_.size());
   saved.norms.resize(norms_.size());
-  Signal out = by_rows(saved) ? forward_rows(in, pass, saved)
-               : plain()      ? forward_plain(in, pass, saved)
-               : pre()        ? forward_pre(in, pass, saved)
-                              : forward_post(in, pass, saved);
+  Signal out = ck()             ? forward_ck(in, pass, saved)
+               : by_rows(saved) ? forward_rows(in, pass, saved)
+               : plain()        ? forward_plain(in, pass, saved)
+               : pre()          ? forward_pre(in, pass, saved)
+                                : forward_post(in, pass, saved);
   if (!pass.keep) saved.release();
   return out;
 }
 
+Tensor Residual::inverse(const Tensor& output, const Pass& pass, Saved& saved) const {
+  if (!reversible_) {
+    fail(ErrorKind::usage, "block '{}' cannot be inverted: it is not reversible", spec_.name);
+  }
+  return reversible_->inverse(output, saved.gates, pass, saved.states);
+}
+
 ops::Gradient Residual::backward(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const {
+  if (reversible_) return reversible_->backward(d_out, saved.in, saved.gates, pass, saved.states);
   require(saved.value.defined(), "{}: backward without a forward pass that kept its activations",
           spec_.name);
+  if (ck()) return backward_ck(d_out, pass, saved);
   if (by_rows(saved)) return backward_rows(d_out, pass, saved);
   if (plain()) return backward_plain(d_out, pass, saved);
   return pre() ? backward_pre(d_out, pass, saved) : backward_post(d_out, pass, saved);
@@ -199,6 +230,7 @@ Tensor Residual::constant(double value, Saved& saved) const {
 }
 
 void Residual::commit(const Saved& saved, Stream& stream, std::optional<double> momentum) const {
+  if (reversible_) return reversible_->commit(saved.states, saved.gates, stream, momentum);
   if (by_rows(saved)) {
     commit(*saved.branch, stream, momentum);
     return commit(*saved.all, stream, momentum);
@@ -213,9 +245,14 @@ void Residual::commit(const Saved& saved, Stream& stream, std::optional<double> 
 }
 
 std::string Residual::first_nonfinite(const Saved& saved) const {
+  if (reversible_) return reversible_->first_nonfinite(saved.states);
   if (by_rows(saved)) {
     const std::string found = first_nonfinite(*saved.branch);
     return found.empty() ? first_nonfinite(*saved.all) : found;
+  }
+  if (ck()) {
+    const bool bad = !saved.raw.empty() && saved.raw[0] && !ops::all_finite(saved.raw[0]);
+    return bad ? spec_.name : std::string();
   }
   for (std::size_t k = 0; k < saved.raw.size(); ++k) {
     if (saved.raw[k] && !ops::all_finite(saved.raw[k])) return convs_[k].name();

@@ -2,7 +2,8 @@
 // shortcut have a gate each, separately for forward and backward, at run time; each can be
 // differentiated alone. Deleting a block switches its branch off: a non-identity shortcut and a
 // ReLU after the addition stay. And the plain layer that residual blocks are compared with, whose
-// deletion hands the (pooled) input on.
+// deletion hands the (pooled) input on. A reversible block has two branches and no one shortcut
+// (nn/reversible.h); its gates are those of both.
 #pragma once
 
 #include <memory>
@@ -13,6 +14,7 @@
 #include "nn/block_spec.h"
 #include "nn/conv.h"
 #include "nn/norm.h"
+#include "nn/reversible.h"
 #include "nn/stack.h"
 #include "ops/pool.h"
 
@@ -47,18 +49,21 @@ class Residual {
     BatchNorm::Saved shortcut_norm;
     Tensor shortcut_scale;
     std::shared_ptr<Saved> branch, all;  // with gates.rows: of the kept images' branch, of the rest
+    Reversible::Saved states;            // of a reversible block, beside `in` and `gates`
 
     void release();  // gives the activations back to the pool
   };
 
-  // Makes its parameters in the store, under spec.name. Errors (input): see check(spec).
-  Residual(const BlockSpec& spec, Store& store);
+  // Makes its parameters in the store, under spec.name. `activations`: their dtype, if it is not
+  // the store's. Errors (input): see check(spec).
+  Residual(const BlockSpec& spec, Store& store, std::optional<Dtype> activations = {});
 
   const BlockSpec& spec() const { return spec_; }
   Gates gates;
 
   // [N, H, W, in] -> [N, ceil(H/stride), ceil(W/stride), out]. With pass.keep, `saved` holds what
-  // backward needs.
+  // backward needs. What leaves a reversible block, and enters all but the first, is a state, [2N,
+  // H, W, C/2] (ops/stream.h).
   Signal forward(const Signal& in, const Pass& pass, Saved& saved) const;
 
   // d_out: the gradient with respect to the *operand* of the output signal before its activation,
@@ -67,8 +72,12 @@ class Residual {
   // Parameters' gradients are added where they exist.
   ops::Gradient backward(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
 
-  // The same for a stack of gradients (ops/stack.h), with frozen statistics: gradient j that leaves
-  // is gradient rows[j].conv of `g` through the branch plus gradient rows[j].add through the
+  // The input state of a reversible block from its output, see nn/reversible.h. Errors (usage): the
+  // block has no inverse.
+  Tensor inverse(const Tensor& output, const Pass& pass, Saved& saved) const;
+
+  // backward() for a stack of gradients (ops/stack.h), with frozen statistics: gradient j that
+  // leaves is gradient rows[j].conv of `g` through the branch plus gradient rows[j].add through the
   // shortcut. With `mask` as backward() has it; without, they are gradients with respect to the
   // input's value, behind its activation. The result is of arena.take_out(); `weights` may be null.
   Tensor backward_stack(const Tensor& g, std::span<const ops::StackRow> rows, bool mask,
@@ -81,6 +90,11 @@ class Residual {
   // Takes the batch's statistics into the running ones.
   void commit(const Saved& saved, Stream& stream, std::optional<double> momentum = {}) const;
 
+  // Jacobian-vector product with frozen statistics: from the derivative of the input's value to
+  // that of the output's, before the ReLU behind an addition, which is the output signal's. `saved`
+  // of a forward pass that kept its activations; gates as in it. [N, H, W, in], memory of its own.
+  Tensor tangent(const Tensor& d_in, const Pass& pass, const Saved& saved) const;
+
   // Name of the first layer whose statistics or outputs are not finite, or empty.
   std::string first_nonfinite(const Saved& saved) const;
 
@@ -89,6 +103,8 @@ class Residual {
   Signal forward_pre(const Signal& in, const Pass& pass, Saved& saved) const;
   Signal forward_rows(const Signal& in, const Pass& pass, Saved& saved) const;
   ops::Gradient backward_rows(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
+  Signal forward_ck(const Signal& in, const Pass& pass, Saved& saved) const;
+  ops::Gradient backward_ck(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
   Signal forward_plain(const Signal& in, const Pass& pass, Saved& saved) const;
   ops::Gradient backward_plain(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
   Signal forward_post_folded(const Signal& in, const Pass& pass, Saved& saved) const;
@@ -118,12 +134,16 @@ class Residual {
     return saved.gates.rows.defined() && saved.gates.forward.branch != 0;
   }
   bool plain() const { return spec_.kind == BlockKind::plain; }
+  bool ck() const { return spec_.kind == BlockKind::ck; }
+  ops::CkStep ck_step(const Gate& gate) const;
 
   BlockSpec spec_;
+  std::optional<Reversible> reversible_;  // then there is nothing else
   std::vector<Conv> convs_;
   std::vector<BatchNorm> norms_;  // post: after each convolution; pre: before each
   std::optional<Conv> shortcut_conv_;
   std::optional<BatchNorm> shortcut_norm_;
+  ParameterPtr linear_weight_, linear_bias_;  // ck
 };
 
 }  // namespace rn::nn

@@ -66,6 +66,8 @@ Tensor Residual::shortcut_stack(const Tensor& g, const Tensor& value, const Pass
 Tensor Residual::backward_stack(const Tensor& g, std::span<const ops::StackRow> rows, bool mask,
                                 const Pass& pass, const Saved& saved, StackArena& arena,
                                 const StackWeights* weights) const {
+  require(!reversible_, "{}: a reversible block has two branches: there is no stack of one",
+          spec_.name);
   const Gates& gate = saved.gates;
   require(saved.value.defined() && !pass.batch_statistics && !plain() && !by_rows(saved) &&
               gate.forward.branch * gate.backward.branch != 0 &&

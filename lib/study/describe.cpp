@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "io/schema.h"
 #include "study/lesion_result.h"
+#include "study/memory_result.h"
 #include "study/paths_result.h"
 #include "train/describe_parts.h"
 
@@ -96,15 +97,43 @@ io::Json describe_paths_json(const io::H5& file) {
   return json;
 }
 
+std::string describe_memory_text(const io::H5& file) {
+  const MemoryResult r = read_memory(file);
+  std::string text;
+  const auto line = [&](const char* key, const std::string& value) {
+    text += fmt::format("{:<11} {}\n", key, value);
+  };
+  line("file", file.name());
+  line("format", fmt::format("{} {}, kind memory", schema::to_string(schema::Format::result),
+                             file.get_int("/", schema::version_attribute)));
+  line("study", fmt::format("{} networks and modes, batches of {}, {} steps timed", r.cases.size(),
+                            r.batch, r.steps));
+  if (!r.data.empty()) {
+    line("trained", fmt::format("{} steps on {}", r.train_steps, train::printable(r.data)));
+  }
+  line("made by", train::maker_line(io::read_provenance(file)));
+  return text + '\n' + to_text(r);
+}
+
+io::Json describe_memory_json(const io::H5& file) {
+  io::Json json = to_json(read_memory(file));
+  json.add("file", file.name())
+      .add("format", "result")
+      .add("format_version", file.get_int("/", schema::version_attribute))
+      .add("kind", "memory");
+  return json;
+}
+
 }  // namespace
 
 bool knows(const io::H5& file) {
   const std::string kind = kind_of(file);
-  return kind == "lesion" || kind == "paths";
+  return kind == "lesion" || kind == "paths" || kind == "memory";
 }
 
 std::string describe_text(const io::H5& file) {
   if (kind_of(file) == "paths") return describe_paths_text(file);
+  if (kind_of(file) == "memory") return describe_memory_text(file);
   const LesionResult r = read_lesions(file);
   std::string text;
   const auto line = [&](const char* key, const std::string& value) {
@@ -131,6 +160,7 @@ std::string describe_text(const io::H5& file) {
 
 io::Json describe_json(const io::H5& file) {
   if (kind_of(file) == "paths") return describe_paths_json(file);
+  if (kind_of(file) == "memory") return describe_memory_json(file);
   const LesionResult r = read_lesions(file);
   io::Json json = to_json(r);
   std::vector<std::string> down;

@@ -153,7 +153,9 @@ TreeCost PrefixTree::cost(Dtype dtype) const {
     for (const Place& place : lesion.places) cost.naive += place.branch != 0;
   }
   if (!lesions_.empty()) count(cost, boundary_sizes(spec_), 0, sorted_.size(), 0, 0);
-  cost.bytes_per_image *= static_cast<std::int64_t>(size_of(dtype));
+  // Reversible streams are as wide as parameters.
+  const bool wide_stream = !spec_.blocks.empty() && spec_.blocks.back().reversible;
+  cost.bytes_per_image *= static_cast<std::int64_t>(size_of(wide_stream ? wide(dtype) : dtype));
   return cost;
 }
 

@@ -18,6 +18,14 @@ Tensor TensorPool::take(const Shape& shape, Dtype dtype) {
   return *best;
 }
 
+std::int64_t TensorPool::in_use() const {
+  std::int64_t bytes = 0;
+  for (const Tensor& tensor : tensors_) {
+    if (tensor.use_count() > 1) bytes += static_cast<std::int64_t>(tensor.capacity());
+  }
+  return bytes;
+}
+
 void TensorPool::trim() {
   std::erase_if(tensors_, [](const Tensor& tensor) { return tensor.use_count() == 1; });
 }

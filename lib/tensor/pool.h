@@ -15,7 +15,8 @@ class TensorPool {
 
   // A tensor of undefined contents: the smallest free memory that holds it, else new memory.
   Tensor take(const Shape& shape, Dtype dtype);
-  void trim();  // frees what nobody holds
+  void trim();                  // frees what nobody holds
+  std::int64_t in_use() const;  // bytes of what somebody holds
 
  private:
   Device device_;

@@ -76,14 +76,15 @@ void warn_nonfinite(const std::string& file, const std::vector<TensorSummary>& t
 std::string block_table(const models::NetworkSpec& spec) {
   std::string text =
       "name\tkind\tin\twidth\tout\tstride\tstride_at\torder\tpreactivation\tshortcut\t"
-      "shortcut_pool\tconv_bias\tpadding\tbn_eps\tbn_momentum\ttemporal\tsurvival\tnorm\tpool\n";
+      "shortcut_pool\tconv_bias\tpadding\tbn_eps\tbn_momentum\ttemporal\tsurvival\tnorm\tpool\t"
+      "reversible\n";
   for (const nn::BlockSpec& b : spec.blocks) {
-    text +=
-        fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n",
-                    b.name, to_string(b.kind), b.in, b.width, b.out, b.stride, b.stride_at,
-                    to_string(b.order), to_string(b.preactivation), to_string(b.shortcut),
-                    to_string(b.shortcut_pool), to_string(b.conv_bias), to_string(b.padding),
-                    b.bn_eps, b.bn_momentum, b.temporal, b.survival, int{b.norm}, b.pool);
+    text += fmt::format(
+        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", b.name,
+        to_string(b.kind), b.in, b.width, b.out, b.stride, b.stride_at, to_string(b.order),
+        to_string(b.preactivation), to_string(b.shortcut), to_string(b.shortcut_pool),
+        to_string(b.conv_bias), to_string(b.padding), b.bn_eps, b.bn_momentum, b.temporal,
+        b.survival, int{b.norm}, b.pool, int{b.reversible});
   }
   return text;
 }
@@ -110,7 +111,8 @@ std::vector<io::Json> block_objects(const models::NetworkSpec& spec) {
                        .add("temporal", b.temporal)
                        .add("survival", b.survival)
                        .add("norm", b.norm)
-                       .add("pool", b.pool));
+                       .add("pool", b.pool)
+                       .add("reversible", b.reversible));
   }
   return list;
 }
@@ -149,8 +151,8 @@ std::string stages(const models::NetworkSpec& spec) {
     const nn::BlockSpec& first = spec.blocks[i];
     std::size_t end = i;
     while (end < spec.blocks.size() && spec.blocks[end].stage() == first.stage()) ++end;
-    text += fmt::format("{}{} {} {} of {}", text.empty() ? "" : ", ", first.stage(), end - i,
-                        to_string(first.kind), first.out);
+    text += fmt::format("{}{} {} {}{} of {}", text.empty() ? "" : ", ", first.stage(), end - i,
+                        first.reversible ? "reversible " : "", to_string(first.kind), first.out);
     i = end;
   }
   return text;

@@ -14,9 +14,7 @@ bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
-bool is_film(const std::string& path) {
-  return ends_with(path, ".mp4") || ends_with(path, ".mkv") || ends_with(path, ".avi");
-}
+bool is_film(const std::string& path) { return ends_with(path, ".mp4") || ends_with(path, ".mkv"); }
 
 Tensor field_of(const FlowFile& flow, std::int64_t at) {
   const Shape shape = flow.shape();
@@ -33,7 +31,7 @@ Tensor picture_of(const Tensor& field, const Tensor& picture, double longest) {
 void check_render(const std::string& path, bool force) {
   if (path.empty()) return;
   if (!ends_with(path, ".png") && !is_film(path)) {
-    fail(ErrorKind::usage, "--render {}: pictures are .png, films .mp4, .mkv or .avi", path);
+    fail(ErrorKind::usage, "--render {}: pictures are .png, films .mp4 or .mkv", path);
   }
   io::check_output(path, force);
 }

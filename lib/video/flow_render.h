@@ -7,7 +7,7 @@
 
 namespace rn::video {
 
-// Errors (usage): a suffix that is none of .png, .mp4, .mkv, .avi; an output that is there already.
+// Errors (usage): a suffix that is none of .png, .mp4, .mkv; an output that is there already.
 void check_render(const std::string& path, bool force);
 
 // One field as PNG, beside its picture where there is one. `longest` 0: the usual length.

@@ -131,13 +131,10 @@ Film::Film(const std::string& name, std::int64_t height, std::int64_t width, dou
       height > 0 && width > 0 && height % 2 == 0 && width % 2 == 0 && height * width <= most_pixels,
       "Film: {} x {} pixels", width, height);
   if (avformat_alloc_output_context2(&to.output, nullptr, nullptr, name.c_str()) < 0) {
-    fail(ErrorKind::usage, "{}: no kind of film that FFmpeg can write; .mp4, .mkv and .avi are",
-         name);
+    fail(ErrorKind::usage, "{}: no kind of film that FFmpeg can write; .mp4 and .mkv are", name);
   }
   to.output->flags |= AVFMT_FLAG_BITEXACT;
-  // AVI has no place for what H.264 needs around its pictures.
-  const AVCodec* encoder =
-      suffix_of(name) == "avi" ? nullptr : avcodec_find_encoder_by_name("libx264");
+  const AVCodec* encoder = avcodec_find_encoder_by_name("libx264");
   if (!encoder) encoder = avcodec_find_encoder(AV_CODEC_ID_MPEG4);
   to.codec = make_encoder(encoder, name);
   to.codec->pix_fmt = AV_PIX_FMT_YUV420P;

@@ -67,8 +67,8 @@ expect 0 "" $flow clips/good.mp4 -o a.h5 --json
 refuse 2 "a.h5: was made with bound 20 instead of 10; --force makes it anew" \
   $flow clips/good.mp4 -o a.h5 --bound 10
 expect 0 "" $flow clips/good.mp4 -o a.h5 --bound 10 --force
-expect 0 "" $flow clips/other.avi -o a.h5 --bound 10
-grep -q '^other.avi: 4 fields' out || complain "another clip: $(cat out)"
+expect 0 "" $flow clips/other.mkv -o a.h5 --bound 10
+grep -q '^other.mkv: 4 fields' out || complain "another clip: $(cat out)"
 echo text >text.h5
 refuse 2 "text.h5: exists and is no flow" $flow clips/good.mp4 -o text.h5
 
@@ -76,19 +76,19 @@ refuse 2 "text.h5: exists and is no flow" $flow clips/good.mp4 -o text.h5
 expect 3 "7 of 10 clips were skipped" $flow clips -o set
 for why in 'empty.avi: cannot be read as a video' 'text.avi: cannot be read as a video' \
   'headless.mp4: cannot be read as a video' 'sound.avi: has no video stream' \
-  'single.mp4: has one picture' 'cut.avi: ' 'sizes.ts: picture'; do
+  'single.mp4: has one picture' 'cut.mkv: ' 'sizes.ts: picture'; do
   grep -qF "skipped: clips/$why" err || complain "a set does not name $why: $(cat err)"
 done
-[ "$(ls set)" = "$(printf 'good.mp4.h5\nother.avi.h5\nstill.mkv.h5')" ] || complain "made: $(ls set)"
+[ "$(ls set)" = "$(printf 'good.mp4.h5\nother.mkv.h5\nstill.mkv.h5')" ] || complain "made: $(ls set)"
 expect 3 "" $flow clips -o set --json
 [ "$(number made)$(number unchanged)" = 03 ] || complain "made again: $(cat out)"
 refuse 3 "" $flow clips -o strict --strict
 [ ! -e strict/still.mkv.h5 ] || complain "--strict goes on"
-printf 'good.mp4 1\nabsent.avi 2\nother.avi 3\n' >clips/list.txt
+printf 'good.mp4 1\nabsent.avi 2\nother.mkv 3\n' >clips/list.txt
 expect 3 "absent.avi: no such file" $flow clips/list.txt -o listed
 cmp set/good.mp4.h5 listed/good.mp4.h5 || complain "a list makes other bytes"
-expect 0 "" $flow clips/good.mp4 clips/other.avi clips/still.mkv -o shards --shard 2/2
-[ "$(ls shards/clips)" = other.avi.h5 ] || complain "--shard 2/2 made $(ls shards/clips)"
+expect 0 "" $flow clips/good.mp4 clips/other.mkv clips/still.mkv -o shards --shard 2/2
+[ "$(ls shards/clips)" = other.mkv.h5 ] || complain "--shard 2/2 made $(ls shards/clips)"
 expect 3 "" $flow clips -o dry -n --json
 [ "$(number fields)" = 12 ] && [ ! -e dry ] || complain "--dry-run: $(cat out)"
 

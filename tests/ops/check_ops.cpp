@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "ops/backend.h"
+#include "ops/check_ceilings.h"
 #include "ops/check_run.h"
 
 namespace rn::test {
@@ -65,6 +66,11 @@ Cases all_cases() {
   reduce_cases(cases);
   index_cases(cases);
   optimizer_cases(cases);
+  adam_cases(cases);
+  clip_cases(cases);
+  dropout_cases(cases);
+  stream_cases(cases);
+  ck_cases(cases);
   flow_cases(cases);
   return cases;
 }
@@ -99,9 +105,9 @@ std::vector<Way> ways_of(const Case& of, const Options& options, Device device) 
   };
   if (wanted("fp32")) ways.push_back({Dtype::f32});
   if (wanted("fp64")) ways.push_back({Dtype::f64});
-  if (wanted("bf16") && of.bf16 && device.is_cpu()) {
+  if (wanted("bf16") && of.bf16) {
     ways.push_back({Dtype::bf16, ops::Bf16::widened});
-    if (ops::has_native_bf16()) ways.push_back({Dtype::bf16, ops::Bf16::native});
+    if (device.is_cpu() && ops::has_native_bf16()) ways.push_back({Dtype::bf16, ops::Bf16::native});
   }
   return ways;
 }
@@ -112,6 +118,16 @@ int run(const Options& options) {
   report.verbose = options.verbose;
   const std::vector<Device> devices =
       options.list ? std::vector<Device>{cpu} : devices_of(options, report);
+  if (options.bench) {
+    fmt::print(
+        "# {} threads; at most {:.0f} GFLOP/s in f32, {:.0f} in f64, {:.1f} GB/s copied in "
+        "memory.\n"
+        "# The last column: the time that the operations, or the bytes, would take at least (the\n"
+        "# bytes at the rate of a copy of as many), over the time taken. bf16 is held against "
+        "f32.\n",
+        threads(), peak_flops(false) * 1e-9, peak_flops(true) * 1e-9,
+        peak_bandwidth(1 << 29) * 1e-9);
+  }
   int matched = 0;
   for (const Case& of : all_cases()) {
     if (!options.op.empty() && of.op != options.op) continue;

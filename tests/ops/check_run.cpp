@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "ops/backend.h"
+#include "ops/check_ceilings.h"
 #include "support/tolerance.h"
 
 namespace rn::test {
@@ -405,8 +406,17 @@ void bench(const Case& of, Dtype dtype, Device device) {
       best = std::min(best, seconds);
       spent += seconds;
     }
-    fmt::print("{:<8} {:<44} {:<28} {:>9.3f} ms {:>8.1f} GFLOP/s {:>7.1f} GB/s\n", of.op, of.name,
-               step.op, best * 1e3, step.flops / best * 1e-9, bytes / best * 1e-9);
+    std::string line = fmt::format(
+        "{:<9} {:<56} {:<29} {} {:>9.3f} ms {:>7.1f} GFLOP/s {:>6.1f} GB/s", of.op, of.name,
+        step.op, to_string(dtype), best * 1e3, step.flops / best * 1e-9, bytes / best * 1e-9);
+    if (device.is_cpu()) {
+      // The roofline: no less than the time for the operations, nor than that for the bytes.
+      const double compute = step.flops / peak_flops(dtype == Dtype::f64);
+      const double memory = bytes / peak_bandwidth(bytes);
+      line += fmt::format("  {:>3.0f} % of {}", 100 * std::max(compute, memory) / best,
+                          compute > memory ? "operations" : "bytes");
+    }
+    fmt::print("{}\n", line);
   }
 }
 

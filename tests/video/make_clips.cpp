@@ -38,12 +38,12 @@ int run(const std::string& folder) {
   };
   const io::Bytes good = test::moving_film("good.mp4", 6, 48, 64, 1.5, -1);
   write("good.mp4", good);
-  write("other.avi", test::moving_film("other.avi", 5, 48, 64, -1, 0));
+  write("other.mkv", test::moving_film("other.mkv", 5, 48, 64, -1, 0));
   write("still.mkv", test::moving_film("still.mkv", 4, 48, 64, 0, 0));
   write("single.mp4", test::moving_film("single.mp4", 1, 48, 64, 0, 0));
   write("headless.mp4", io::Bytes(good.begin(), good.begin() + static_cast<long>(good.size() / 2)));
-  const io::Bytes long_one = test::moving_film("cut.avi", 30, 48, 64, 1, 1);
-  write("cut.avi",
+  const io::Bytes long_one = test::moving_film("cut.mkv", 30, 48, 64, 1, 1);
+  write("cut.mkv",
         io::Bytes(long_one.begin(), long_one.begin() + static_cast<long>(long_one.size() / 2)));
   io::Bytes sizes = test::moving_film("a.ts", 5, 48, 64, 1, 0);
   const io::Bytes larger = test::moving_film("b.ts", 5, 64, 96, 1, 0);

@@ -96,6 +96,7 @@ void finish_tile(FinishRows<T> finish, double grid, std::int64_t first, std::int
 template <class T>
 void begin_rows(const Finish<Wide<T>>& finish, const T* residual, std::int64_t rows,
                 std::int64_t channels, T* y) {
+  if (finish.beta.empty() && residual == y) return;
   if (finish.beta.empty()) {
     std::copy_n(residual, rows * channels, y);
   } else {
@@ -222,8 +223,10 @@ void forward(const Conv2d& conv, const ConvForward& args) {
       if constexpr (!through_tile) {
         if (!epilogue.wide) {
           if (epilogue.sum) begin_rows(finish, residual + at, rows, g.o, y);
-          kernel.run(count, x, packed, y, epilogue.bias ? finish.shift_or_null() : nullptr);
-          if constexpr (std::is_same_v<T, W>) finish_tile(rest, args.grid, at, rows, g.o, y, y);
+          // A residual that is overwritten is read at the end.
+          T* to = residual == output && !epilogue.sum ? scratch<T>(Slot::output, rows * g.o) : y;
+          kernel.run(count, x, packed, to, epilogue.bias ? finish.shift_or_null() : nullptr);
+          if constexpr (std::is_same_v<T, W>) finish_tile(rest, args.grid, at, rows, g.o, to, y);
         }
       }
       if (args.moments) {

@@ -106,7 +106,8 @@ void backward_window(const Geometry& at, const Window& window, const T* x, const
   using W = Wide<T>;
   if (at.pool.kind == PoolKind::max) {
     // Each channel's gradient is handed to the first cell that holds the maximum; `left` is what
-    // has found none yet. All loops are over channels, as vector code.
+    // has found none yet. All loops are over channels, as vector code: no two of the four arrays
+    // overlap, which the compiler has to be told.
     W* best = scratch<W>(Slot::vector, at.channels);
     W* left = scratch<W>(Slot::column, at.channels);
     maximum(at, window, x, best);
@@ -115,11 +116,14 @@ void backward_window(const Geometry& at, const Window& window, const T* x, const
       left[c] = padding && best[c] == W(0) ? W(0) : d_y[c];  // the padding's share is lost
     }
     for_window(at, window, [&](std::int64_t to) {
+      const T* from = x + to;
+      W* sum = d_x + to;
+#pragma omp simd
       for (std::int64_t c = 0; c < at.channels; ++c) {
-        const W value = x[to + c];
-        const bool wins = value >= best[c] || value != value;
-        d_x[to + c] += wins ? left[c] : W(0);
-        left[c] = wins ? W(0) : left[c];
+        const W value = from[c], rest = left[c];
+        const bool wins = (value >= best[c]) | (value != value);
+        sum[c] += wins ? rest : W(0);
+        left[c] = wins ? W(0) : rest;
       }
     });
   } else {

@@ -1,0 +1,70 @@
+// revnet-memprof: where the bytes of a training step go with depth, and what it costs to keep
+// fewer.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/progress.h"
+#include "cli/run_tool.h"
+#include "io/file.h"
+#include "options/memprof.h"
+
+namespace {
+
+using namespace rn;
+
+void check_stdout(const tools::MemprofTool& o) {
+  if (o.common.output == "-" && (o.common.json || o.table)) {
+    fail(ErrorKind::usage, "-o - and --{} both want stdout", o.common.json ? "json" : "table");
+  }
+}
+
+int run(const tools::MemprofTool& o, const cli::Invocation& call) {
+  check_stdout(o);
+  cli::CommonOptions common = o.common;
+  if (common.device == "auto") common.device = "cpu";
+  const Device device = cli::start(common);
+  if (!device.is_cpu()) {
+    fail(ErrorKind::device, "memory on {} is not measured yet; use --device cpu",
+         to_string(device));
+  }
+  study::MemoryRun run = tools::effective(o);
+  if (common.dry_run) {
+    const study::MemoryResult plan = study::plan_memory(run);
+    fmt::print("{}", common.json ? study::to_json(plan).str() + "\n" : study::plan_text(plan));
+    return 0;
+  }
+  if (!common.output.empty()) io::check_output(common.output, common.force);
+  io::Provenance provenance = io::start_provenance(call.tool, call.command_line);
+  provenance.config = call.recipe;
+  provenance.device = to_string(device);
+  provenance.seed = common.seed;
+  const auto progress = cli::make_progress({.mode = common.progress, .quiet = call.quiet});
+  run.progress = progress.get();
+  const study::MemoryResult result = study::run_memory(run);
+  const auto& types = run.precisions;
+  const bool narrow = std::find(types.begin(), types.end(), Dtype::bf16) != types.end();
+  train::add_backend(provenance, narrow ? Dtype::bf16 : types.front());
+  if (!common.output.empty()) {
+    io::H5 file = study::to_h5(result);
+    io::write(file, provenance, !common.no_provenance);
+    io::write_file(common.output, file.image());
+  }
+  if (common.json) {
+    fmt::print("{}\n", study::to_json(result).str());
+  } else if (o.table) {
+    fmt::print("{}", study::to_table(result, study::MemoryTable::cases));
+  } else if (common.output != "-") {
+    fmt::print("{}", study::to_text(result));
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cli::run_tool<tools::MemprofTool>(
+      argc, argv,
+      {"revnet-memprof", "Account for the memory of training, by depth and by what is kept"},
+      tools::bind, run);
+}
