@@ -33,7 +33,7 @@ FUZZ_OPTIONS = -DRESNET_FUZZ=ON -DRESNET_SANITIZE=address$(,)undefined -DRESNET_
 	-DRESNET_NATIVE=OFF
 
 PACKAGES = g++ cmake ninja-build pkg-config libhdf5-dev libopenblas-dev liblapacke-dev libdnnl-dev \
-	libcli11-dev libspdlog-dev libfmt-dev libzip-dev nlohmann-json3-dev catch2 gnuplot-nox
+	libcli11-dev libspdlog-dev libfmt-dev libzip-dev zlib1g-dev libjpeg-dev libpng-dev nlohmann-json3-dev catch2 gnuplot-nox
 
 .PHONY: list
 list: ## print this list
@@ -130,6 +130,10 @@ repro-ensembles: build ## the studies of Veit et al. 2016: SCALE=smoke|cpu|paper
 .PHONY: repro-revnet
 repro-revnet: build ## Gomez et al. 2017, Tables 1 to 3 and Fig 4: SCALE=smoke|cpu|paper, CIFAR10=DIR
 	@sh share/repro/revnet.sh $(BUILD) $(or $(SCALE),smoke) $(if $(CIFAR10),cifar10:$(CIFAR10))
+
+.PHONY: repro-geometry
+repro-geometry: build ## Hauser and Ray 2017, and the metric of a residual network: CIFAR10=DIR, SEEDS=20
+	@SEEDS="$(SEEDS)" sh share/repro/geometry.sh $(BUILD) $(if $(CIFAR10),cifar10:$(CIFAR10))
 
 .PHONY: install
 install: build ## install into PREFIX (/usr/local), below DESTDIR if given

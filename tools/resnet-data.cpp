@@ -3,7 +3,9 @@
 
 #include "cli/run_tool.h"
 #include "data/import.h"
+#include "data/montage.h"
 #include "io/file.h"
+#include "options/augment.h"
 
 namespace {
 
@@ -13,6 +15,9 @@ struct Options {
   cli::CommonOptions common;
   data::ImportOptions import;
   bool info = false;
+  std::string montage;
+  data::MontageOptions look;
+  tools::AugmentTool augment;
 };
 
 std::string kinds_text() {
@@ -32,9 +37,26 @@ void bind(CLI::App& app, Options& o) {
       ->type_name("N")
       ->default_str("")
       ->check(cli::whole(1));
+  app.add_option("--montage", o.montage,
+                 "Draw training samples as the trainer sees them, into this PNG file")
+      ->type_name("FILE");
+  tools::bind_augment(app, o.look.augment, o.augment);
   cli::add_common(app, o.common,
-                  {cli::Common::output, cli::Common::threads, cli::Common::json,
+                  {cli::Common::seed, cli::Common::output, cli::Common::threads, cli::Common::json,
                    cli::Common::dry_run, cli::Common::no_provenance});
+}
+
+int draw(const Options& o) {
+  if (!o.common.output.empty()) {
+    fail(ErrorKind::usage, "--montage draws, -o writes a data set: one of them");
+  }
+  io::check_output(o.montage, o.common.force);
+  data::MontageOptions look = o.look;
+  tools::apply_augment(o.augment, look.augment);
+  look.seed = o.common.seed;
+  const auto source = data::open_source(o.import.uri, data::Split::train, o.import.limits.train);
+  io::write_file(o.montage, io::encode_png(data::montage(*source, look)));
+  return 0;
 }
 
 int run(const Options& o, const cli::Invocation& call) {
@@ -46,6 +68,7 @@ int run(const Options& o, const cli::Invocation& call) {
   }
   if (writes) io::check_output(o.common.output, o.common.force);
 
+  if (!o.montage.empty()) return draw(o);
   io::Provenance provenance = io::start_provenance(call.tool, call.command_line);
   data::ImportOptions options = o.import;
   options.keep = writes && !o.common.dry_run;

@@ -1,9 +1,13 @@
 // resnet-eval: error, top-5 error, loss, confusion and predictions of a model.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdio>
+
 #include "cli/progress.h"
 #include "cli/run_tool.h"
 #include "train/evaluate_run.h"
+#include "train/predict.h"
 
 namespace {
 
@@ -13,12 +17,16 @@ using cli::Common;
 struct Options {
   cli::CommonOptions common;
   train::EvaluateRun run;
+  train::PredictRun predict;
+  std::vector<std::string> models;
   std::string split = "test";
   std::optional<std::int64_t> limit;
 };
 
 void bind(CLI::App& app, Options& o) {
-  app.add_option("MODEL", o.run.model, "Model file; - is stdin")->type_name("FILE")->required();
+  app.add_option("MODEL", o.models, "Model files, a line each if they are several; - is stdin")
+      ->type_name("FILE")
+      ->required();
   app.add_option("--data", o.run.data,
                  "Data set, KIND:WHERE; by default that of the training, if it is built in")
       ->type_name("URI");
@@ -32,11 +40,53 @@ void bind(CLI::App& app, Options& o) {
   app.add_option("--batch", o.run.batch, "Images at a time")
       ->type_name("INT")
       ->check(cli::whole(1, 1 << 20));
+  app.add_flag("--ten-crop", o.run.ten_crop,
+               "Of image folders: the mean of corners and middle, and their mirror images");
+  app.add_option("--predict", o.predict.directory,
+                 "Instead: tell the classes of the images in this directory, tab-separated")
+      ->type_name("DIR");
+  app.add_option("--resize", o.predict.resize,
+                 "With --predict: their shorter side before the middle is cut out; 0: as usual")
+      ->type_name("N")
+      ->check(cli::whole(0, 8192));
+  app.add_option("--top", o.predict.top, "With --predict: classes of each image")
+      ->type_name("N")
+      ->check(cli::whole(1, 1000));
   app.add_flag("--per-class", o.run.report.per_class, "Print a table of the classes");
   app.add_flag("--confusion", o.run.report.confusion, "Print the confusion matrix");
   cli::add_common(app, o.common,
                   {Common::device, Common::precision, Common::threads, Common::output, Common::json,
                    Common::dry_run, Common::no_provenance, Common::progress});
+}
+
+// A line for each model, as soon as it is known; or one JSON object.
+int compare(const Options& o, train::EvaluateRun run) {
+  if (!run.output.empty() || run.report.per_class || run.report.confusion) {
+    fail(ErrorKind::usage, "-o, --per-class and --confusion are for one model");
+  }
+  if (std::count(o.models.begin(), o.models.end(), "-") > 1) {
+    fail(ErrorKind::usage, "stdin holds one model");
+  }
+  std::vector<io::Json> all;
+  std::string bad;
+  if (!o.common.json) fmt::print("{}", train::evaluation_header);
+  for (const std::string& model : o.models) {
+    run.model = model;
+    const train::EvaluateOutcome outcome = train::run_evaluation(run);
+    if (outcome.nonfinite > 0 && bad.empty()) bad = model;
+    if (o.common.json) {
+      io::Json json = outcome.json;
+      all.push_back(json.add("model", model));
+    } else {
+      fmt::print("{}", run.dry_run ? outcome.text : outcome.row);
+      std::fflush(stdout);
+    }
+  }
+  if (o.common.json) {
+    fmt::print("{}\n", io::Json().add("models", std::span<const io::Json>(all)).str());
+  }
+  if (!bad.empty()) fail(ErrorKind::numeric, "{}: outputs are not finite", bad);
+  return 0;
 }
 
 int run(const Options& o, const cli::Invocation& call) {
@@ -64,6 +114,21 @@ int run(const Options& o, const cli::Invocation& call) {
   run.provenance.device = to_string(device);
   const auto progress = cli::make_progress({.mode = o.common.progress, .quiet = call.quiet});
   run.progress = progress.get();
+  if (!o.predict.directory.empty()) {
+    if (o.models.size() > 1 || !run.output.empty() || o.common.json) {
+      fail(ErrorKind::usage, "--predict takes one model, and prints a table");
+    }
+    train::PredictRun predict = o.predict;
+    predict.model = o.models.front();
+    predict.batch = run.batch;
+    predict.ten_crop = run.ten_crop;
+    predict.dtype = run.dtype;
+    predict.progress = run.progress;
+    fmt::print("{}", train::predict(predict));
+    return 0;
+  }
+  if (o.models.size() > 1) return compare(o, run);
+  run.model = o.models.front();
 
   const train::EvaluateOutcome outcome = train::run_evaluation(run);
   if (o.common.json) {

@@ -34,7 +34,7 @@ int merge_shards(const tools::LesionTool& o, const cli::Invocation& call) {
   const study::LesionResult all = study::merge_files(o.models, provenance.inputs);
   provenance.seed = all.options.seed;
   if (!output.empty()) {
-    io::H5 file = study::to_h5(all);
+    io::H5 file = study::to_h5(all, !o.common.no_provenance);
     io::write(file, provenance, !o.common.no_provenance);
     io::write_file(output, file.image());
   }

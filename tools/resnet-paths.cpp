@@ -32,7 +32,7 @@ int merge_shards(const tools::PathsTool& o, const cli::Invocation& call) {
   const study::PathsResult all = study::merge_paths(o.models, provenance.inputs);
   provenance.seed = all.options.seed;
   if (!output.empty()) {
-    io::H5 file = study::to_h5(all);
+    io::H5 file = study::to_h5(all, !o.common.no_provenance);
     io::write(file, provenance, !o.common.no_provenance);
     io::write_file(output, file.image());
   }

@@ -1,9 +1,10 @@
-// resnet-plot: pictures and tables of learning curves, lesion studies, paths and memory.
+// resnet-plot: pictures and tables of learning curves, lesion studies, paths, memory and geometry.
 #include <fmt/format.h>
 
 #include "io/provenance.h"
 #include "io/schema.h"
 #include "options/plot.h"
+#include "options/plot_geometry.h"
 #include "options/plot_lesions.h"
 #include "options/plot_memory.h"
 #include "options/plot_paths.h"
@@ -37,7 +38,7 @@ std::string draw_curves(const tools::PlotTool& o, const std::vector<io::H5>& fil
                  : plot::curves_script(models, options, format, tools::style_text(o, "curves.gp"));
 }
 
-enum class Kind { model, lesion, paths, memory };
+enum class Kind { model, lesion, paths, memory, geometry };
 
 const char* to_string(Kind kind) {
   switch (kind) {
@@ -45,6 +46,7 @@ const char* to_string(Kind kind) {
     case Kind::lesion: return "lesion study";
     case Kind::paths: return "paths result";
     case Kind::memory: return "memory result";
+    case Kind::geometry: return "geometry result";
   }
   return "?";
 }
@@ -61,9 +63,10 @@ Kind kind_of(const io::H5& file) {
   if (kind == "lesion") return Kind::lesion;
   if (kind == "paths") return Kind::paths;
   if (kind == "memory") return Kind::memory;
+  if (kind == "geometry") return Kind::geometry;
   fail(ErrorKind::input,
        "{}: is a result of kind '{}', of which there is no picture; models, lesion studies, "
-       "paths and memory results can be drawn",
+       "paths, memory and geometry can be drawn",
        file.name(), kind);
 }
 
@@ -71,16 +74,17 @@ Kind kind_of(const io::H5& file) {
 std::string draw(const tools::PlotTool& o, const std::vector<io::H5>& files, plot::Format format) {
   std::vector<const io::H5*> paths, lesions;
   std::vector<std::string> path_names, lesion_names;
-  bool models = false, memory = false;
+  bool others = false;
   for (std::size_t i = 0; i < files.size(); ++i) {
     const Kind kind = kind_of(files[i]);
-    models = models || kind == Kind::model;
-    memory = memory || kind == Kind::memory;
-    if (kind == Kind::model || kind == Kind::memory) continue;
+    if (kind != Kind::paths && kind != Kind::lesion) {
+      others = true;
+      continue;
+    }
     (kind == Kind::paths ? paths : lesions).push_back(&files[i]);
     (kind == Kind::paths ? path_names : lesion_names).push_back(o.files[i]);
   }
-  if (!models && !memory && !paths.empty()) {
+  if (!others && !paths.empty()) {
     return tools::draw_paths(o, paths, path_names, lesions, lesion_names, format);
   }
   const Kind first = kind_of(files.front());
@@ -90,8 +94,12 @@ std::string draw(const tools::PlotTool& o, const std::vector<io::H5>& files, plo
            to_string(first), file.name(), to_string(kind_of(file)));
     }
   }
-  if (memory) return tools::draw_memory(o, files, format);
-  return models ? draw_curves(o, files, format) : tools::draw_lesions(o, files, format);
+  switch (first) {
+    case Kind::model: return draw_curves(o, files, format);
+    case Kind::memory: return tools::draw_memory(o, files, format);
+    case Kind::geometry: return tools::draw_geometry(o, files, format);
+    default: return tools::draw_lesions(o, files, format);
+  }
 }
 
 int run(const tools::PlotTool& o, const cli::Invocation&) {
@@ -114,7 +122,7 @@ std::vector<std::string> libraries() { return {"HDF5 " + io::hdf5_version()}; }
 int main(int argc, char** argv) {
   return cli::run_tool<tools::PlotTool>(
       argc, argv,
-      {"resnet-plot", "Draw learning curves of models, lesion studies, paths and memory",
+      {"resnet-plot", "Draw learning curves of models, lesion studies, paths, memory and geometry",
        libraries},
       tools::bind, run);
 }

@@ -1,6 +1,7 @@
 // Trains a residual network from a recipe.
 #include "cli/progress.h"
 #include "options/train.h"
+#include "train/loader.h"
 #include "train/plan.h"
 #include "train/trainer.h"
 
@@ -19,6 +20,11 @@ int run(const TrainTool& o, const cli::Invocation& call) {
   cli::CommonOptions common = o.common;
   if (common.device == "auto") common.device = "cpu";
   train::TrainOptions options = tools::effective(o, cli::start(common), call);
+  if (o.loader_only) {
+    const train::LoaderReport report = train::measure_loader(std::move(options));
+    fmt::print("{}\n", o.common.json ? report.json() : report.text());
+    return 0;
+  }
   if (o.common.dry_run) {
     const train::Plan plan = train::make_plan(std::move(options));
     fmt::print("{}\n", o.common.json ? plan.json() : plan.text());

@@ -22,6 +22,10 @@ enum class RngPurpose : std::uint32_t {
   depth = 6,    // a = step, b = block: stochastic depth
   dropout = 7,  // a = step, b = layer
   study = 8,    // a = trial: lesions, sampled paths
+  colour = 20,  // a = epoch, b = sample index: of a training image, as the next two
+  window = 21,
+  erase = 22,
+  mix = 23,  // a = epoch, b = batch: mixup, cutmix
   test = 99,
 };
 

@@ -17,6 +17,7 @@
 #include <system_error>
 
 #include "base/version.h"
+#include "cli/completion.h"
 #include "cli/config.h"
 #include "cli/help.h"
 #include "cli/share.h"
@@ -183,6 +184,10 @@ int run_checked(int argc, char** argv, const ToolInfo& info,
   app.get_option("--version")->description("Print the version and stop");
   not_recipe(app.set_help_flag("-h,--help", "Print this and stop"));
 
+  if (argc == 2 && std::string(argv[1]) == "--completion") {
+    fmt::print("{}", bash_completion(app));
+    return 0;
+  }
   try {
     app.parse(arguments(argc, argv));
   } catch (const CLI::CallForHelp&) {

@@ -72,9 +72,16 @@ std::string application_name(const Layer& layer, const std::vector<Place>& place
                                        : style.norm(at.stage, at.block, k);
 }
 
+void refuse_ck(const models::NetworkSpec& spec) {
+  if (!spec.stem.lift) return;
+  fail(ErrorKind::input, "'{}' is a C^k network, which other frameworks have no layers for",
+       spec.arch);
+}
+
 }  // namespace
 
 LayerNames torch_names(const models::NetworkSpec& spec) {
+  refuse_ck(spec);
   const std::vector<Place> places = places_of(spec);
   LayerNames names;
   for (const Layer& layer : layers_of(spec)) {
@@ -95,6 +102,7 @@ LayerNames torch_names(const models::NetworkSpec& spec) {
 }
 
 KerasNames keras_names(const models::NetworkSpec& spec) {
+  refuse_ck(spec);
   KerasNames names;
   KerasStyle style;
   style.v2 = is_application(spec, models::ImagenetStyle::keras_v2);

@@ -56,6 +56,7 @@ void list_reversible(Lister& list, const BlockSpec& block) {
 
 void list_block(Lister& list, const BlockSpec& block) {
   if (block.reversible) return list_reversible(list, block);
+  if (block.kind == BlockKind::ck) return list.linear("linear", block.width, block.width);
   const bool bottleneck = block.kind == BlockKind::bottleneck;
   const bool pre = block.order == nn::Order::pre;
   const int convs = bottleneck ? 3 : block.kind == BlockKind::plain ? 1 : 2;
@@ -80,7 +81,8 @@ void list_block(Lister& list, const BlockSpec& block) {
 std::vector<Layer> layers_of(const models::NetworkSpec& spec) {
   Lister list;
   list.inside("stem", -1);
-  list.conv("conv", spec.stem.out, spec.stem.kernel, spec.channels, spec.stem.conv_bias);
+  if (!spec.stem.lift)
+    list.conv("conv", spec.stem.out, spec.stem.kernel, spec.channels, spec.stem.conv_bias);
   if (spec.stem.norm_relu) list.norm("bn", spec.stem.out);
   std::int64_t features = spec.stem.out;
   for (std::size_t i = 0; i < spec.blocks.size(); ++i) {
@@ -90,6 +92,7 @@ std::vector<Layer> layers_of(const models::NetworkSpec& spec) {
   }
   list.inside("head", -1);
   if (spec.head.norm_relu) list.norm("bn", features);
+  if (spec.head.features > 0) features = spec.head.features;
   list.linear("linear", spec.classes, features);
   return list.layers;
 }
@@ -126,9 +129,9 @@ std::vector<Place> places_of(const models::NetworkSpec& spec) {
 std::int64_t depth_of(const models::NetworkSpec& spec) {
   std::int64_t depth = 2;
   for (const BlockSpec& block : spec.blocks) {
-    const int convs = block.kind == BlockKind::bottleneck ? 3
-                      : block.kind == BlockKind::plain    ? 1
-                                                          : 2;
+    const int convs = block.kind == BlockKind::bottleneck                             ? 3
+                      : block.kind == BlockKind::plain || block.kind == BlockKind::ck ? 1
+                                                                                      : 2;
     depth += block.reversible ? 2 * convs : convs;
   }
   return depth;

@@ -1,16 +1,15 @@
 #include "data/batcher.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
 #include <thread>
 
+#include "base/parallel.h"
 #include "base/rng.h"
 #include "data/augment.h"
+#include "data/workers.h"
 
 namespace rn::data {
 
@@ -31,10 +30,19 @@ std::vector<std::int64_t> epoch_order(std::vector<std::int64_t> indices, std::ui
   return indices;
 }
 
+namespace {
+
+int loaders_of(const Source& source, const BatcherOptions& options) {
+  if (options.loaders > 0) return options.loaders;
+  return source.costly() ? threads() : 1;
+}
+
+}  // namespace
+
 struct Batcher::Impl {
   const Source& source;
   const BatcherOptions options;
-  const Transform transform;
+  std::vector<Transform> transforms;  // one a loader
   const std::int64_t count, per_epoch;
 
   std::mutex mutex;
@@ -45,13 +53,16 @@ struct Batcher::Impl {
   bool stop = false, finished = false;
   std::exception_ptr error;
   std::thread thread;
+  Workers workers;  // used by that thread only
 
   Impl(const Source& s, BatcherOptions o)
       : source(s),
         options(std::move(o)),
-        transform(source.info(), options.normalization, options.augment, options.dtype),
         count(static_cast<std::int64_t>(options.indices.size())),
-        per_epoch(options.batch > 0 ? (count + options.batch - 1) / options.batch : 0) {
+        per_epoch(options.batch > 0 ? (count + options.batch - 1) / options.batch : 0),
+        workers(loaders_of(s, options)) {
+    const Transform transform(source.info(), options.normalization, options.augment, options.dtype);
+    transforms.assign(static_cast<std::size_t>(workers.count()), transform);
     require(options.batch > 0 && options.ahead > 0 && options.first_epoch >= 0 &&
                 options.first_batch >= 0,
             "Batcher: batch {}, ahead {}, from epoch {} batch {}", options.batch, options.ahead,
@@ -85,21 +96,13 @@ struct Batcher::Impl {
     slot.images.ensure({n, info.height, info.width, info.channels}, options.dtype, Tag::input);
     slot.labels.ensure({n}, Dtype::i32, Tag::input);
     slot.indices.resize(static_cast<std::size_t>(n));
+    if (!options.augment.mixes()) return;
+    slot.others.ensure({n}, Dtype::i32, Tag::input);
+    slot.shares.ensure({n}, Dtype::f64, Tag::input);
   }
 
   void start() {
-    // Signals are for the main thread, which knows how to save and stop: a new thread inherits the
-    // mask, so there is no moment at which one could land here.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    try {
-      thread = std::thread([this] { run(); });
-    } catch (...) {
-      pthread_sigmask(SIG_SETMASK, &before, nullptr);
-      throw;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    thread = quiet_thread([this] { run(); });
   }
 
   void run() {
@@ -162,12 +165,20 @@ struct Batcher::Impl {
     slot.epoch = epoch;
     slot.number = number;
     auto* labels = slot.labels.data<std::int32_t>();
-    for (std::int64_t i = 0; i < n; ++i) {
+    const Info& info = source.info();
+    workers.run(n, [&](int worker, std::int64_t i) {
       const std::int64_t index = order[static_cast<std::size_t>(begin + i)];
       slot.indices[static_cast<std::size_t>(i)] = index;
-      const Crop crop = draw_crop(options.augment, options.seed, epoch, index);
-      labels[i] = transform.read(source, index, crop, slot.images, i);
-    }
+      const Draw draw =
+          draw_all(options.augment, options.seed, epoch, index, info.height, info.width);
+      labels[i] =
+          transforms[static_cast<std::size_t>(worker)].read(source, index, draw, slot.images, i);
+    });
+    if (!options.augment.mixes()) return;
+    const Mix mix =
+        n > 1 ? draw_mix(options.augment, options.seed, epoch, number, info.height, info.width)
+              : Mix();
+    apply_mix(mix, slot.images, slot.labels, slot.others, slot.shares);
   }
 
   const Batch* next() {

@@ -7,16 +7,10 @@
 #include <memory>
 #include <vector>
 
+#include "data/augmentation.h"
 #include "data/source.h"
 
 namespace rn::data {
-
-struct Augment {
-  // Zero padding of the normalised image (padded pixels are 0 after normalisation, as in the usual
-  // CIFAR recipe), then a random crop of the old size.
-  int pad = 0;
-  bool flip = false;  // horizontal, with probability 1/2
-};
 
 struct BatcherOptions {
   std::vector<std::int64_t> indices;  // samples of the source, in evaluation order
@@ -29,12 +23,14 @@ struct BatcherOptions {
   std::int64_t first_epoch = 0, first_batch = 0;  // where to start (resume)
   // Stop after this many epochs, counted from first_epoch; -1: never.
   std::int64_t epochs = -1;
-  int ahead = 3;  // batches kept ready
+  int ahead = 3;    // batches kept ready
+  int loaders = 0;  // threads that read and augment; 0: one, or threads() where samples are costly
 };
 
 struct Batch {
   Tensor images;                      // dtype [n, H, W, C]
   Tensor labels;                      // int32 [n]
+  Tensor others, shares;              // int32 [n], f64 [n]: see ops/loss.h; undefined: not mixed
   std::vector<std::int64_t> indices;  // sample numbers in the source
   std::int64_t epoch = 0;
   std::int64_t number = 0;  // within the epoch

@@ -1,5 +1,8 @@
 // Data sets in our own HDF5 layout (docs/man/resnet-h5.5, DATA FILES).
+#include <cmath>
+
 #include "data/kinds.h"
+#include "data/points.h"
 #include "io/file.h"
 #include "io/schema.h"
 
@@ -32,9 +35,11 @@ std::unique_ptr<Source> open_h5(const Request& request) {
     wrong(fmt::format("has no '{}' split; it has {}", split, fmt::join(file.list("/"), ", ")));
   }
   const Shape shape = file.shape(images_at);
-  if (shape.size() != 4 || file.dtype(images_at) != Dtype::u8) {
-    wrong(fmt::format("'{}' is {} {}, not uint8 [N, H, W, C]", images_at,
-                      to_string(file.dtype(images_at)), rn::to_string(shape)));
+  const bool points =
+      file.dtype(images_at) == Dtype::f64 && shape.size() == 4 && shape[1] == 1 && shape[2] == 1;
+  if (shape.size() != 4 || (file.dtype(images_at) != Dtype::u8 && !points)) {
+    wrong(fmt::format("'{}' is {} {}, neither uint8 [N, H, W, C] nor points, float64 [N, 1, 1, C]",
+                      images_at, to_string(file.dtype(images_at)), rn::to_string(shape)));
   }
   for (const std::int64_t extent : {shape[1], shape[2], shape[3]}) {
     if (extent < 1 || extent > 65536) {
@@ -63,6 +68,16 @@ std::unique_ptr<Source> open_h5(const Request& request) {
         fmt::format("'{}' has {} bytes of images; {} fit in memory here (--limit-train takes the "
                     "first)",
                     images_at, bytes, most_bytes));
+  }
+  if (points) {
+    const Tensor all = file.read(images_at, Tag::input, most_bytes);
+    const auto values = all.span<double>();
+    const auto end = values.begin() + static_cast<std::ptrdiff_t>(count * shape[3]);
+    if (std::any_of(values.begin(), end, [](double x) { return !std::isfinite(x); })) {
+      wrong(fmt::format("'{}' holds numbers that are not finite", images_at));
+    }
+    return std::make_unique<PointSource>(std::move(info), std::vector<double>(values.begin(), end),
+                                         std::move(labels));
   }
   std::vector<std::uint8_t> images(static_cast<std::size_t>(bytes));
   const std::int64_t image = info.height * info.width * info.channels;

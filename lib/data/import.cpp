@@ -38,8 +38,10 @@ void summarize(Summary& summary, const Source& source, Split split) {
   here.per_class.assign(info.class_names.size(), 0);
   std::vector<std::uint8_t> image(
       static_cast<std::size_t>(info.height * info.width * info.channels));
+  std::vector<double> point(image.size());
   for (std::int64_t i = 0; i < info.count; ++i) {
-    ++here.per_class[static_cast<std::size_t>(source.read(i, image))];
+    const std::int32_t label = info.points ? source.read_point(i, point) : source.read(i, image);
+    ++here.per_class[static_cast<std::size_t>(label)];
   }
   if (info.count > 0) {
     std::vector<std::int64_t> all(static_cast<std::size_t>(info.count));
@@ -93,6 +95,23 @@ io::Json to_json(const Summary& summary) {
   return json;
 }
 
+namespace {
+
+void write_points(io::H5& file, const Source& source, const std::string& at) {
+  const Info& info = source.info();
+  const Tensor points({info.count, 1, 1, info.channels}, Dtype::f64, Tag::input);
+  const Tensor labels({info.count}, Dtype::i32, Tag::input);
+  for (std::int64_t i = 0; i < info.count; ++i) {
+    const auto size = static_cast<std::size_t>(info.channels);
+    labels.data<std::int32_t>()[i] = source.read_point(
+        i, points.span<double>().subspan(static_cast<std::size_t>(i) * size, size));
+  }
+  file.write(at + "/" + io::schema::images, points);
+  file.write(at + "/" + io::schema::labels, labels);
+}
+
+}  // namespace
+
 void write_split(io::H5& file, const Source& source, Split split) {
   const Info& info = source.info();
   const std::string at = to_string(split);
@@ -100,6 +119,7 @@ void write_split(io::H5& file, const Source& source, Split split) {
   const std::int64_t size = info.height * info.width * info.channels;
   const std::int64_t step = std::max<std::int64_t>(1, chunk_bytes / size);
   if (info.count == 0) fail(ErrorKind::input, "{}: no images in '{}'", info.uri, at);
+  if (info.points) return write_points(file, source, at);
   file.create_rows(images_at, {info.count, info.height, info.width, info.channels}, Dtype::u8,
                    step);
   Tensor labels({info.count}, Dtype::i32, Tag::input), rows;

@@ -33,6 +33,10 @@ class MemorySource : public Source {
 };
 
 std::unique_ptr<Source> open_cifar10(const Request& request);
+std::unique_ptr<Source> open_cifar100(const Request& request);
+std::unique_ptr<Source> open_mnist(const Request& request);
+std::unique_ptr<Source> open_folder(const Request& request);
+std::vector<Split> splits_of_folder(const std::string& where);
 std::vector<Split> splits_of_h5(const std::string& where);
 std::unique_ptr<Source> open_h5(const Request& request);
 std::unique_ptr<Source> open_synth(const Request& request);

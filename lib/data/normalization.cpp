@@ -6,21 +6,25 @@
 
 namespace rn::data {
 
+constexpr std::size_t most_costly = 4000;  // images of a costly source that are measured
+
 const char* to_string(NormalizationKind kind) {
   switch (kind) {
     case NormalizationKind::channel: return "channel";
     case NormalizationKind::mean_image: return "mean-image";
+    case NormalizationKind::mean_image_255: return "mean-image-255";
     case NormalizationKind::none: return "none";
   }
   return "?";
 }
 
 NormalizationKind parse_normalization(const std::string& text) {
-  for (const auto kind :
-       {NormalizationKind::channel, NormalizationKind::mean_image, NormalizationKind::none}) {
+  for (const auto kind : {NormalizationKind::channel, NormalizationKind::mean_image,
+                          NormalizationKind::mean_image_255, NormalizationKind::none}) {
     if (text == to_string(kind)) return kind;
   }
-  fail(ErrorKind::usage, "normalisation '{}' is unknown: channel, mean-image or none", text);
+  fail(ErrorKind::usage,
+       "normalisation '{}' is unknown: channel, mean-image, mean-image-255 or none", text);
 }
 
 Normalization measure_normalization(const Source& source, std::span<const std::int64_t> indices,
@@ -34,11 +38,38 @@ Normalization measure_normalization(const Source& source, std::span<const std::i
   if (kind == NormalizationKind::none) return result;
   if (indices.empty()) fail(ErrorKind::input, "{}: no samples to measure", info.uri);
 
+  if (info.points) {
+    if (kind == NormalizationKind::mean_image) {
+      fail(ErrorKind::usage, "{}: points have no mean image; --normalize channel or none",
+           info.uri);
+    }
+    std::vector<double> point(channels), m2(channels, 0);
+    double count = 0;
+    for (const std::int64_t index : indices) {  // Welford's update
+      source.read_point(index, point);
+      count += 1;
+      for (std::size_t c = 0; c < channels; ++c) {
+        const double before = point[c] - result.mean[c];
+        result.mean[c] += before / count;
+        m2[c] += before * (point[c] - result.mean[c]);
+      }
+    }
+    for (std::size_t c = 0; c < channels; ++c) {
+      const double deviation = std::sqrt(m2[c] / count);
+      // What differs only by rounding does not change.
+      if (deviation > 1e-12 * std::abs(result.mean[c])) result.stddev[c] = deviation;
+    }
+    return result;
+  }
+
   // Sums of bytes and of their squares are integers: exact, in any order.
   std::vector<std::int64_t> sum(area * channels, 0), square(channels, 0);
   std::vector<std::uint8_t> image(area * channels);
-  for (const std::int64_t index : indices) {
-    source.read(index, image);
+  // Where an image takes long to read, some thousands tell enough: every so many-th.
+  const std::size_t every = source.costly() ? (indices.size() + most_costly - 1) / most_costly : 1;
+  std::size_t read = 0;
+  for (std::size_t i = 0; i < indices.size(); i += every, ++read) {
+    source.read(indices[i], image);
     for (std::size_t p = 0; p < area; ++p) {
       for (std::size_t c = 0; c < channels; ++c) {
         const std::int64_t x = image[p * channels + c];
@@ -47,9 +78,11 @@ Normalization measure_normalization(const Source& source, std::span<const std::i
       }
     }
   }
-  const auto n = static_cast<double>(indices.size());
+  const auto n = static_cast<double>(read);
   const double all = n * static_cast<double>(area);
-  if (kind == NormalizationKind::mean_image) {
+  const bool by_pixel =
+      kind == NormalizationKind::mean_image || kind == NormalizationKind::mean_image_255;
+  if (by_pixel) {
     result.mean_image = Tensor({info.height, info.width, info.channels}, Dtype::f32, Tag::input);
   }
   for (std::size_t c = 0; c < channels; ++c) {
@@ -58,7 +91,7 @@ Normalization measure_normalization(const Source& source, std::span<const std::i
     for (std::size_t p = 0; p < area; ++p) {
       const auto s = static_cast<double>(sum[p * channels + c]);
       total += sum[p * channels + c];
-      if (kind == NormalizationKind::mean_image) {
+      if (by_pixel) {
         result.mean_image.data<float>()[p * channels + c] = static_cast<float>(s / n / 255);
         explained += s * s / n;
       }
@@ -69,6 +102,7 @@ Normalization measure_normalization(const Source& source, std::span<const std::i
     result.mean[c] = t / all / 255;
     // Below a hundredth of a grey level there is nothing but rounding.
     result.stddev[c] = variance > 1e-9 ? std::sqrt(variance) : 1.0;
+    if (kind == NormalizationKind::mean_image_255) result.stddev[c] = 1.0 / 255;
   }
   return result;
 }

@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "data/kinds.h"
+#include "data/points.h"
 
 namespace rn::data {
 namespace {
@@ -25,8 +26,19 @@ std::vector<Split> train_and_test(const std::string&) { return {Split::train, Sp
 constexpr Kind kinds[] = {
     {"cifar10", "DIR", "CIFAR-10, binary version: the directory of data_batch_1.bin", open_cifar10,
      train_and_test},
+    {"cifar100", "DIR", "CIFAR-100, binary version; DIR?labels=coarse for the 20 superclasses",
+     open_cifar100, train_and_test},
+    {"mnist", "DIR", "MNIST, Fashion-MNIST and the like: four idx files, packed with gzip or not",
+     open_mnist, train_and_test},
+    {"folder", "DIR",
+     "JPEG and PNG images, a folder a class in DIR/train and DIR/val; DIR?size=160&resize=182",
+     open_folder, splits_of_folder},
+    {"csv", "FILE", "points: a text file of numbers, a row each, its label last", open_csv,
+     splits_of_csv},
     {"h5", "FILE", "a data set that resnet-data brought into one HDF5 file", open_h5, splits_of_h5},
-    {"synth", "shapes", "built in: ten shapes, 32x32 colour, 10000 train and 2000 test images",
+    {"synth", "NAME",
+     "built in: shapes (ten, 32x32 colour, 10000 train and 2000 test images); points in the "
+     "plane: spirals, circles, moons (1000 each)",
      open_synth, train_and_test},
 };
 
@@ -93,6 +105,10 @@ std::unique_ptr<Source> open_source(const std::string& uri, Split split, std::in
   return kind->open({uri, where, split, limit});
 }
 
+std::int32_t Source::read_point(std::int64_t, std::span<double>) const {
+  fail(ErrorKind::input, "{}: holds images, not points", info_.uri);
+}
+
 MemorySource::MemorySource(Info info, std::vector<std::uint8_t> images,
                            std::vector<std::int32_t> labels)
     : images_(std::move(images)), labels_(std::move(labels)) {
@@ -111,6 +127,16 @@ std::int32_t MemorySource::read(std::int64_t index, std::span<std::uint8_t> imag
   const auto at = static_cast<std::size_t>(index);
   std::memcpy(image.data(), images_.data() + at * size, size);
   return labels_[at];
+}
+
+std::int32_t Source::read_window(std::int64_t index, const ChooseWindow& choose,
+                                 std::span<std::uint8_t> image) const {
+  thread_local std::vector<std::uint8_t> whole;
+  whole.resize(image.size());
+  const std::int32_t label = read(index, whole);
+  resample(whole, info_.height, info_.width, info_.channels, choose(info_.height, info_.width),
+           image, info_.height, info_.width);
+  return label;
 }
 
 Subsets split_validation(std::int64_t count, std::int64_t val_count, std::uint64_t seed) {

@@ -1,13 +1,16 @@
-// Where samples come from: a random-access set of uint8 images with integer labels.
+// Where samples come from: a random-access set of uint8 images, or of points (a few real numbers
+// each), with integer labels.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "data/resample.h"
 #include "tensor/tensor.h"
 
 namespace rn::data {
@@ -21,17 +24,34 @@ struct Info {
   // SHA-256 of the content (of several files: of their digests), or of the generator's name.
   std::string digest = {};
   std::int64_t count = 0;
-  std::int64_t height = 0, width = 0, channels = 0;
-  std::vector<std::string> class_names = {};  // one per class
+  std::int64_t height = 0, width = 0, channels = 0;  // of points 1, 1, how many numbers
+  bool points = false;                               // samples are real numbers, not bytes
+  std::vector<std::string> class_names = {};         // one per class
   std::int64_t classes() const { return static_cast<std::int64_t>(class_names.size()); }
 };
+
+// Chooses a window of an image of the given size.
+using ChooseWindow = std::function<Window(std::int64_t height, std::int64_t width)>;
 
 class Source {
  public:
   virtual ~Source() = default;
   const Info& info() const { return info_; }
   // Copies sample `index` as HWC bytes and returns its label in [0, classes). Thread-safe.
+  // Errors (input): the samples are points.
   virtual std::int32_t read(std::int64_t index, std::span<std::uint8_t> image) const = 0;
+  // The same of a window of the sample in its full size, brought to the size of all; here: of what
+  // read() gives. Thread-safe.
+  virtual std::int32_t read_window(std::int64_t index, const ChooseWindow& choose,
+                                   std::span<std::uint8_t> image) const;
+  // Whether samples take long to read, so that several threads pay.
+  virtual bool costly() const { return false; }
+  // Side of the window that read() takes, as a share of the image's shorter side.
+  virtual double crop_share() const { return 1; }
+  // What people call the sample: its number, or its file.
+  virtual std::string sample_name(std::int64_t index) const { return std::to_string(index); }
+  // Likewise point `index`. Errors (input): the samples are images.
+  virtual std::int32_t read_point(std::int64_t index, std::span<double> point) const;
 
  protected:
   Info info_;
@@ -49,20 +69,28 @@ std::vector<Split> source_splits(const std::string& uri);
 // Kinds open_source knows, with a one-line description each, for --help and messages.
 std::vector<std::pair<std::string, std::string>> source_kinds();
 
+// JPEG and PNG images of a directory, without labels: all have label 0, and sample_name() is the
+// file's. Their shorter side is brought to `resize` (0: side * 256 / 224), and the middle cut out.
+// Errors: usage, input.
+std::unique_ptr<Source> open_pictures(const std::string& directory, std::int64_t side,
+                                      std::int64_t resize, std::vector<std::string> class_names);
+
 // Input normalisation, kept in the model file: y = (x / 255 - mean) / stddev per channel, or with
 // a mean image (bytes' scale / 255) instead of the per-channel mean; stddev is then of what is left
 // after subtracting it. All in the order of the data's channels. A channel that never changes has
-// stddev 1.
+// stddev 1. Of points y = (x - mean) / stddev, without the 255.
 struct Normalization {
   std::vector<double> mean;    // per channel, on the 0..1 scale
   std::vector<double> stddev;  // per channel
   Tensor mean_image;           // f32 [H, W, C] on the 0..1 scale; replaces mean when defined
   bool reversed = false;       // channels go in backwards: BGR from RGB (Keras' "caffe" mode)
 };
-enum class NormalizationKind { channel, mean_image, none };
-const char* to_string(NormalizationKind kind);                   // "channel", "mean-image", "none"
+// mean_image_255: a mean image, and nothing divided: inputs on the 0..255 scale (stddev 1/255).
+enum class NormalizationKind { channel, mean_image, mean_image_255, none };
+const char* to_string(NormalizationKind kind);                   // "channel", "mean-image", ...
 NormalizationKind parse_normalization(const std::string& text);  // errors: usage
-// Exact sums (integers), so the same for any order of `indices`. Errors: input if there are none.
+// Of points by mean and deviation in their order. Of images exact sums (integers), so the same for
+// any order of `indices`. Errors: input if there are none.
 Normalization measure_normalization(const Source& source, std::span<const std::int64_t> indices,
                                     NormalizationKind kind);
 

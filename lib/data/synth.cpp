@@ -1,6 +1,7 @@
 // Built-in data sets: pure functions of (split, index), generated when opened.
 #include "base/parallel.h"
 #include "data/kinds.h"
+#include "data/points.h"
 #include "data/shapes.h"
 #include "io/file.h"
 
@@ -14,8 +15,11 @@ constexpr std::uint64_t generator_seed = 1;
 }  // namespace
 
 std::unique_ptr<Source> open_synth(const Request& request) {
+  if (is_point_set(request.where)) return open_point_set(request);
   if (request.where != "shapes") {
-    fail(ErrorKind::usage, "data '{}': built-in sets are synth:shapes", request.uri);
+    fail(ErrorKind::usage,
+         "data '{}': built-in sets are synth:shapes, synth:spirals, synth:circles, synth:moons",
+         request.uri);
   }
   const bool train = request.split != Split::test;
   const auto count = static_cast<std::size_t>(request.keep(train ? 10000 : 2000));

@@ -53,6 +53,27 @@ std::string now_utc() {
   return text;
 }
 
+std::string without_path(const std::string& uri) {
+  return uri.starts_with("synth:") ? uri : uri.substr(0, uri.find(':'));
+}
+
+std::string without_paths(const std::string& config) {
+  std::string out;
+  for (const std::string& line : lines_of(config)) {
+    const std::size_t equals = line.find(" = ");
+    const std::string key = line.substr(0, equals);
+    if (key == "init" || key == "map" || key == "classes") continue;
+    if (key == "data" && equals != std::string::npos) {
+      const std::string quoted = line.substr(equals + 3);  // "cifar10:DIR"
+      const std::string uri = quoted.size() < 2 ? "" : quoted.substr(1, quoted.size() - 2);
+      out += key + " = \"" + without_path(uri) + "\"\n";
+    } else {
+      out += line + '\n';
+    }
+  }
+  return out;
+}
+
 std::string hdf5_version() {
   unsigned major = 0, minor = 0, release = 0;
   H5get_libversion(&major, &minor, &release);
@@ -83,7 +104,10 @@ void write(H5& file, const Provenance& p, bool volatile_fields) {
   set_if(file, "device", p.device);
   set_if(file, "instruction_set", p.instruction_set);
   file.set(at, "lanes", std::int64_t{p.lanes});
-  if (!p.config.empty()) file.write_column(at + "/config", lines_of(p.config));
+  if (!p.config.empty()) {
+    file.write_column(at + "/config",
+                      lines_of(volatile_fields ? p.config : without_paths(p.config)));
+  }
   std::vector<std::string> names, versions, paths, digests;
   for (const auto& [name, version] : p.libraries) {
     names.push_back(name);

@@ -13,7 +13,7 @@ namespace rn::io {
 struct Provenance {
   // Decide the content of the output, with the inputs' digests: always written.
   std::string tool, version, git_revision;
-  std::string config;  // the effective configuration, as TOML
+  std::string config;  // the effective configuration, as TOML; see without_paths()
   std::uint64_t seed = 0;
   std::string device;           // "cpu", "cuda:0"
   std::string instruction_set;  // as the kernels see it: "avx512_core", ...
@@ -36,11 +36,19 @@ struct Provenance {
 Provenance start_provenance(const std::string& tool, const std::string& command_line);
 
 // /provenance: attributes, and data sets for the lists and the configuration. With volatile_fields
-// false, what changes from run to run is left out. An empty `finished` is written as now.
+// false, what changes from run to run is left out, paths in the configuration too. An empty
+// `finished` is written as now.
 void write(H5& file, const Provenance& provenance, bool volatile_fields);
 
 // What is there; absent fields stay empty. Errors (input): damaged.
 Provenance read_provenance(const H5& file);
+
+// Where things are is no content: "cifar10" for "cifar10:DIR"; built-in data ("synth:shapes")
+// whole.
+std::string without_path(const std::string& uri);
+// Of a configuration: `data` without its path; lines that name files (`init`, `map`, `classes`) go,
+// as the inputs' digests say what these were.
+std::string without_paths(const std::string& config);
 
 std::string hdf5_version();
 std::string now_utc();  // "2026-01-31T23:59:59Z"

@@ -20,17 +20,18 @@ inline constexpr const char* version_attribute = "format_version";
 inline constexpr const char* kind_attribute = "kind";  // of a result: "lesion", "curves", ...
 
 // Groups of a model file.
-inline constexpr const char* parameters = "parameters";      // parameters/<dotted.name>
-inline constexpr const char* state = "state";                // running statistics, by dotted name
-inline constexpr const char* norm_batches = "norm_batches";  // a table: name, count
-inline constexpr const char* optimizer = "optimizer";        // optimizer/<slot>/<dotted.name>
-inline constexpr const char* blocks = "blocks";              // the block table, column by column
-inline constexpr const char* stem = "stem";                  // attributes of the stem
-inline constexpr const char* head = "head";                  // attributes of the head
-inline constexpr const char* training = "training";          // attributes epoch, step, seed, ...
-inline constexpr const char* curves = "curves";              // learning curves, column by column
-inline constexpr const char* classes = "classes";            // class names, one column
-inline constexpr const char* input = "input";                // mean, stddev or mean_image
+inline constexpr const char* parameters = "parameters";        // parameters/<dotted.name>
+inline constexpr const char* state = "state";                  // running statistics, by dotted name
+inline constexpr const char* norm_batches = "norm_batches";    // a table: name, count
+inline constexpr const char* optimizer = "optimizer";          // optimizer/<slot>/<dotted.name>
+inline constexpr const char* trained_state = "trained_state";  // trained_state/<dotted.name>
+inline constexpr const char* blocks = "blocks";                // the block table, column by column
+inline constexpr const char* stem = "stem";                    // attributes of the stem
+inline constexpr const char* head = "head";                    // attributes of the head
+inline constexpr const char* training = "training";            // attributes epoch, step, seed, ...
+inline constexpr const char* curves = "curves";                // learning curves, column by column
+inline constexpr const char* classes = "classes";              // class names, one column
+inline constexpr const char* input = "input";                  // mean, stddev or mean_image
 inline constexpr const char* provenance = "provenance";
 
 // Data sets of a data file: <split>/images uint8 [N, H, W, C], <split>/labels int32 [N].

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "models/deeper.h"
 #include "models/imagenet.h"
 #include "models/revnet.h"
 
@@ -182,6 +183,8 @@ void sized_by_name(const std::string& name, const ArchOptions& options) {
        name);
 }
 
+constexpr const char* ck_name = "ck";
+
 }  // namespace
 
 std::vector<ArchEntry> archs() {
@@ -198,20 +201,41 @@ std::vector<ArchEntry> archs() {
                                                n)});
     }
   }
+  for (const ArchEntry& entry : deeper_archs()) list.push_back(entry);
   list.push_back({vgg_name,
                   "no shortcuts: 14 3x3 convolutions of 128 channels (the control of Veit et al. "
                   "2016)"});
   for (const Imagenet& net : imagenets()) list.push_back({net.name, what(net)});
   for (const Revnet& net : revnets()) list.push_back({net.name, what(net)});
+  list.push_back({ck_name,
+                  "points, not images: layers of order k, --order, --layers, --dl, --activation "
+                  "(Hauser and Ray 2017)"});
   return list;
 }
 
 NetworkSpec make_arch(const std::string& name, const ArchOptions& options) {
   if (name == vgg_name) return sized_by_name(name, options), vgg(options);
+  if (name == ck_name) {
+    sized_by_name(name, options);
+    if (!options.shortcut.empty() || !options.shortcut_pool.empty()) {
+      fail(ErrorKind::usage, "architecture '{}': its shortcuts are not an option", name);
+    }
+    if (options.height > 1 || options.width > 1) {
+      fail(ErrorKind::usage,
+           "architecture 'ck' takes points (synth:spirals, csv:FILE), not images of {}x{}",
+           options.height, options.width);
+    }
+    return ck_spec(options.ck, options.channels, or_else(options.classes, 2), options.base_width);
+  }
+  if (options.ck != CkOptions{}) {
+    fail(ErrorKind::usage, "--order, --layers, --dl and --activation go with --arch ck, not {}",
+         name);
+  }
   if (!options.batch_norm) {
     fail(ErrorKind::usage, "architecture '{}' needs its batch norm; only {} works without", name,
          vgg_name);
   }
+  if (auto spec = deeper_arch(name, options)) return *std::move(spec);
   if (const Revnet* net = find_revnet(name)) return revnet_spec(*net, options);
   for (const Family& family : families()) {
     const int depth = depth_of(name, family);

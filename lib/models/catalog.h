@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "models/ck.h"
 #include "models/network_spec.h"
 
 namespace rn::models {
@@ -18,6 +19,7 @@ struct ArchOptions {
   bool batch_norm = true;                 // false: without (vgg only)
   std::vector<std::int64_t> units = {};   // blocks of every stage (revnet, gomez-resnet)
   std::vector<std::int64_t> widths = {};  // channels: of the stem, and of every stage (the same)
+  CkOptions ck = {};                      // ck only
 };
 
 struct ArchEntry {

@@ -13,18 +13,20 @@ Network::Network(NetworkSpec spec, Dtype dtype, Device device)
   check(spec_);
   ops::require_dtype(dtype, device);
   const StemSpec& stem = spec_.stem;
-  stem_conv_.emplace(
-      "stem.conv",
-      nn::ConvSpec{spec_.channels, stem.out, stem.kernel, stem.stride, stem.pad, stem.conv_bias},
-      store_);
+  if (!stem.lift)
+    stem_conv_.emplace(
+        "stem.conv",
+        nn::ConvSpec{spec_.channels, stem.out, stem.kernel, stem.stride, stem.pad, stem.conv_bias},
+        store_);
   if (stem.norm_relu) {
     stem_norm_.emplace("stem.bn", stem.out, spec_.bn_eps, spec_.bn_momentum, store_);
   }
   blocks_.reserve(spec_.blocks.size());
   for (const nn::BlockSpec& block : spec_.blocks) blocks_.emplace_back(block, store_, dtype);
-  const std::int64_t features = spec_.blocks.empty() ? stem.out : spec_.blocks.back().out;
+  const std::int64_t channels = spec_.blocks.empty() ? stem.out : spec_.blocks.back().out;
+  const std::int64_t features = spec_.head.features > 0 ? spec_.head.features : channels;
   if (spec_.head.norm_relu) {
-    head_norm_.emplace("head.bn", features, spec_.bn_eps, spec_.bn_momentum, store_);
+    head_norm_.emplace("head.bn", channels, spec_.bn_eps, spec_.bn_momentum, store_);
   }
   linear_weight_ = store_.parameter("head.linear.weight", {spec_.classes, features},
                                     nn::ParameterKind::linear_weight);

@@ -106,6 +106,11 @@ class Network {
   Tensor block_vjp(std::int64_t place, const Tensor& x, const Tensor& v, const nn::Gate& gate,
                    const nn::Pass& pass, Saved& saved) const;
 
+  // Jacobian-vector product of one block, with frozen statistics: u has the shape of the boundary
+  // value x. Through branch and shortcut with the factors of `gate`.
+  Tensor block_jvp(std::int64_t place, const Tensor& x, const Tensor& u, const nn::Gate& gate,
+                   const nn::Pass& pass, Saved& saved) const;
+
   // Takes the batch's statistics of the pass into the running ones (committing a step); `momentum`
   // as in nn::BatchNorm::commit.
   void commit(const Saved& saved, Stream& stream = cpu_stream(),

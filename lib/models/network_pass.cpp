@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "models/network.h"
+#include "ops/ck.h"
 #include "ops/linear.h"
 #include "ops/pointwise.h"
 #include "ops/pool.h"
@@ -42,6 +43,16 @@ nn::Signal Network::stem_forward(const Tensor& images, const nn::Pass& pass, Sav
   saved.release();
   saved.blocks.resize(blocks_.size());
   saved.images.value = ops::operand(images);
+  if (spec_.stem.lift) {
+    const std::int64_t n = images.dim(0);
+    saved.stem_raw = pass.pool.take({n, 1, 1, spec_.stem.out}, images.dtype());
+    ops::ck_lift(images.reshape({n, spec_.channels}),
+                 static_cast<int>(spec_.stem.out / spec_.head.features),
+                 saved.stem_raw.reshape({n, spec_.stem.out}), pass.stream);
+    nn::Signal state;
+    state.value = ops::operand(saved.stem_raw);
+    return state;
+  }
   ops::ConvForward args;
   args.input = saved.images.value;
   if (pass.batch_statistics) args.moments = &saved.stem_moments;
@@ -103,8 +114,15 @@ Tensor Network::head_forward(const nn::Signal& last, const nn::Pass& pass, Saved
   }
   saved.head_operand = value;
   const Dtype full = wide(value.x1.dtype());  // what is behind the pool stays f32 beside bf16
-  saved.features = pass.pool.take({value.shape()[0], value.shape()[3]}, full);
-  ops::global_average_pool_forward(value, saved.features, pass.stream);
+  if (spec_.head.features > 0) {
+    const Tensor state = nn::materialize(last, pass);
+    saved.features = pass.pool.take({value.shape()[0], spec_.head.features}, full);
+    ops::ck_project(state.reshape({state.dim(0), state.dim(3)}), saved.features, pass.stream);
+  } else {
+    saved.features = pass.pool.take({value.shape()[0], value.shape()[3]}, full);
+    ops::global_average_pool_forward(value, saved.features, pass.stream);
+  }
+  if (pass.dropout) ops::dropout(*pass.dropout, saved.features, pass.stream);
   const Tensor logits = pass.pool.take({value.shape()[0], spec_.classes}, full);
   ops::linear_forward(saved.features, linear_weight_->value, linear_bias_->value, logits,
                       pass.stream);
@@ -154,7 +172,13 @@ ops::Gradient Network::head_backward(const Tensor& d_logits, const nn::Pass& pas
   const Tensor d_features = pass.pool.take(saved.features.shape(), saved.features.dtype());
   ops::linear_backward(d_logits, saved.features, linear_weight_->value, d_features,
                        linear_weight_->gradient, linear_bias_->gradient, pass.stream);
+  if (pass.dropout) ops::dropout(*pass.dropout, d_features, pass.stream);
 
+  if (spec_.head.features > 0) {
+    const Tensor d = pass.pool.take(saved.head_operand.shape(), saved.head_operand.x1.dtype());
+    ops::ck_project_backward(d_features, d.reshape({d.dim(0), d.dim(3)}), pass.stream);
+    return ops::gradient(d);
+  }
   // Gradient of the head's operand, then of the last block's.
   if (!mask && !head_norm_ && !ends_in_state(spec_)) {
     ops::Operand value = ops::operand(saved.head_operand.x1);
@@ -220,6 +244,16 @@ ops::Gradient Network::blocks_backward(ops::Gradient gradient, const nn::Pass& p
 Tensor Network::stem_backward(const ops::Gradient& d_first, const nn::Pass& pass, Saved& saved,
                               bool want_images) const {
   ops::Gradient gradient = d_first;
+  if (spec_.stem.lift) {
+    if (!want_images) return {};
+    const Tensor d = nn::materialize(gradient, pass);
+    const std::int64_t n = d.dim(0);
+    const Tensor d_images = pass.pool.take({n, 1, 1, spec_.channels}, d.dtype());
+    ops::ck_lift_backward(d.reshape({n, d.dim(3)}),
+                          static_cast<int>(spec_.stem.out / spec_.head.features),
+                          d_images.reshape({n, spec_.channels}), pass.stream);
+    return d_images;
+  }
   if (spec_.stem.max_pool) {
     const Tensor d_pooled = nn::materialize(gradient, pass);
     const Tensor d_value = pass.pool.take(saved.stem_value.shape(), d_pooled.dtype());
@@ -249,7 +283,7 @@ Tensor Network::stem_backward(const ops::Gradient& d_first, const nn::Pass& pass
 void Network::stem_stack(const Tensor& d_first, const Tensor& d_images, const nn::Pass& pass,
                          Saved& saved) const {
   const std::int64_t images = saved.images.value.shape()[0], count = d_images.dim(0) / images;
-  if (!spec_.stem.max_pool) {
+  if (!spec_.stem.max_pool && !spec_.stem.lift) {
     std::vector<ops::StackRow> rows;
     for (std::int64_t k = 0; k < count; ++k) rows.push_back({k, -1});
     ops::ConvStack args;
@@ -309,6 +343,26 @@ Tensor Network::block_vjp(std::int64_t place, const Tensor& x, const Tensor& v,
     d = ops::gradient(masked);
   }
   return nn::materialize(block.backward(d, keeping, kept), keeping);
+}
+
+Tensor Network::block_jvp(std::int64_t place, const Tensor& x, const Tensor& u,
+                          const nn::Gate& gate, const nn::Pass& pass, Saved& saved) const {
+  require(!pass.batch_statistics && u.shape() == x.shape(),
+          "network '{}': a Jacobian-vector product takes frozen statistics and a vector {}, not {}",
+          spec_.arch, to_string(x.shape()), u.describe());
+  saved.blocks.resize(blocks_.size());
+  nn::Residual block = at(place);
+  nn::Residual::Saved& kept =
+      saved.blocks[static_cast<std::size_t>(order_.at(static_cast<std::size_t>(place)))];
+  nn::Signal in;
+  in.value = ops::operand(x);
+  nn::Pass keeping{pass.pool, pass.stream, false, true};
+  const nn::Signal out = block.forward(in, keeping, kept);
+  kept.gates.backward = gate;
+  const Tensor d = block.tangent(u, keeping, kept);
+  if (out.value.act == ops::Activation::none) return d;
+  ops::operand_backward(ops::gradient(d), out.value, d, {}, pass.stream);
+  return d;
 }
 
 std::string Network::first_nonfinite(const Saved& saved) const {

@@ -26,6 +26,23 @@ void check(const NetworkSpec& spec) {
   demand(!(stem.norm_relu && stem.relu), "the stem has its ReLU twice");
   demand(spec.blocks.size() <= 10000, "more than 10000 blocks");
 
+  const nn::BlockSpec* ck = nullptr;  // whatever is one layer of a C^k network is all of it
+  for (const nn::BlockSpec& block : spec.blocks) {
+    if (block.kind == nn::BlockKind::ck) ck = &block;
+  }
+  demand(stem.lift == (ck != nullptr), "C^k layers and a stem that lifts points go together");
+  demand(spec.head.features == (ck ? ck->width : 0), "the head of a C^k network reads coordinates");
+  for (const nn::BlockSpec& block : spec.blocks) {
+    demand(!ck || (block.kind == nn::BlockKind::ck && block.ck_order == ck->ck_order),
+           fmt::format("block '{}': a C^k network has layers of one order only", block.name));
+  }
+  demand(!ck || (spec.height == 1 && spec.width == 1),
+         "a C^k network takes points (images of 1x1), not images");
+  demand(!ck || (stem.out == ck->in && spec.channels <= ck->width && stem.kernel == 1 &&
+                 stem.stride == 1 && stem.pad == 0 && !stem.norm_relu && !stem.relu &&
+                 !stem.max_pool && !stem.conv_bias && !spec.head.norm_relu),
+         "a C^k network's width must be at least the numbers of a point, and its stem bare");
+
   std::int64_t h = (spec.height + 2 * stem.pad - stem.kernel) / stem.stride + 1;
   std::int64_t w = (spec.width + 2 * stem.pad - stem.kernel) / stem.stride + 1;
   demand(spec.height + 2 * stem.pad >= stem.kernel && spec.width + 2 * stem.pad >= stem.kernel,

@@ -18,11 +18,13 @@ struct StemSpec {
   bool max_pool = false;    // 3x3, stride 2, pad 1 (ImageNet)
   bool pool_zeros = false;  // its padding counts as zeros (Keras ResNet V2), else not at all
   bool conv_bias = false;
+  bool lift = false;  // no convolution: the first state of a C^k network (ops::ck_lift)
   bool operator==(const StemSpec&) const = default;
 };
 
 struct HeadSpec {
-  bool norm_relu = false;  // batch norm and ReLU before the pooling (pre-activation networks)
+  std::int64_t features = 0;  // reads the first of the channels only (C^k); 0: all
+  bool norm_relu = false;     // batch norm and ReLU before the pooling (pre-activation networks)
   bool operator==(const HeadSpec&) const = default;
 };
 

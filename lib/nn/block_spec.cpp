@@ -12,9 +12,10 @@ namespace {
 template <class E, std::size_t N>
 using Words = std::array<std::pair<E, const char*>, N>;
 
-constexpr Words<BlockKind, 3> block_kinds{{{BlockKind::basic, "basic"},
+constexpr Words<BlockKind, 4> block_kinds{{{BlockKind::basic, "basic"},
                                            {BlockKind::bottleneck, "bottleneck"},
-                                           {BlockKind::plain, "plain"}}};
+                                           {BlockKind::plain, "plain"},
+                                           {BlockKind::ck, "ck"}}};
 constexpr Words<Order, 2> orders{{{Order::post, "post"}, {Order::pre, "pre"}}};
 constexpr Words<Preactivation, 3> preactivations{{{Preactivation::own, "own"},
                                                   {Preactivation::shared, "shared"},
@@ -29,6 +30,11 @@ constexpr Words<ShortcutPool, 2> shortcut_pools{
 constexpr Words<ConvBias, 3> conv_biases{
     {{ConvBias::none, "none"}, {ConvBias::all, "all"}, {ConvBias::last, "last"}}};
 constexpr Words<Padding, 2> paddings{{{Padding::symmetric, "symmetric"}, {Padding::same, "same"}}};
+
+constexpr Words<ops::Curve, 4> curves{{{ops::Curve::tanh, "tanh"},
+                                       {ops::Curve::sigmoid, "sigmoid"},
+                                       {ops::Curve::relu, "relu"},
+                                       {ops::Curve::linear, "linear"}}};
 
 template <class E, std::size_t N>
 const char* word(const Words<E, N>& words, E value) {
@@ -57,6 +63,7 @@ const char* to_string(ShortcutKind value) { return word(shortcut_kinds, value); 
 const char* to_string(ShortcutPool value) { return word(shortcut_pools, value); }
 const char* to_string(ConvBias value) { return word(conv_biases, value); }
 const char* to_string(Padding value) { return word(paddings, value); }
+const char* to_string(ops::Curve value) { return word(curves, value); }
 
 BlockKind parse_block_kind(const std::string& text) {
   return parse(block_kinds, text, "block kind");
@@ -75,6 +82,22 @@ ConvBias parse_conv_bias(const std::string& text) {
   return parse(conv_biases, text, "convolution bias");
 }
 Padding parse_padding(const std::string& text) { return parse(paddings, text, "padding"); }
+ops::Curve parse_curve(const std::string& text) { return parse(curves, text, "activation"); }
+
+namespace {
+
+void check_ck(const BlockSpec& spec, const auto& demand) {
+  demand(spec.ck_order >= 0 && spec.ck_order <= ops::ck_most_order,
+         fmt::format("the order of a C^k layer must be 0 to {}", ops::ck_most_order));
+  demand(spec.dl > 0 && spec.dl <= 1e6, "the step dl must be positive, and at most 1e6");
+  demand(spec.in == spec.out && spec.in == spec.width * ops::ck_copies(spec.ck_order),
+         "a C^k layer's channels are its width times the vectors of its state, in and out");
+  demand(spec.stride == 1 && spec.shortcut == ShortcutKind::identity && spec.order == Order::post &&
+             spec.preactivation == Preactivation::own && spec.survival == 1,
+         "a C^k layer has no stride, projection, pre-activation or stochastic depth");
+}
+
+}  // namespace
 
 void check(const BlockSpec& spec) {
   const auto demand = [&](bool holds, const std::string& what) {
@@ -92,11 +115,12 @@ void check(const BlockSpec& spec) {
   demand(channels_ok(spec.in) && channels_ok(spec.width) && channels_ok(spec.out),
          "channels must be between 1 and 65536");
   demand(spec.stride >= 1 && spec.stride <= 16, "stride must be between 1 and 16");
-  const bool plain = spec.kind == BlockKind::plain;
-  const int convs = spec.kind == BlockKind::bottleneck ? 3 : plain ? 1 : 2;
+  const bool plain = spec.kind == BlockKind::plain, ck = spec.kind == BlockKind::ck;
+  if (ck) check_ck(spec, demand);
+  const int convs = spec.kind == BlockKind::bottleneck ? 3 : plain || ck ? 1 : 2;
   demand(spec.stride_at >= 1 && spec.stride_at <= convs,
          fmt::format("stride_at must be between 1 and {}", convs));
-  demand(spec.kind == BlockKind::bottleneck || spec.width == spec.out,
+  demand(spec.kind == BlockKind::bottleneck || ck || spec.width == spec.out,
          "a basic or plain block's width must be its output's");
   demand(spec.norm || plain, "only a plain block can be without batch norm");
   demand(spec.pool >= 1 && spec.pool <= 16 && (spec.pool == 1 || plain),

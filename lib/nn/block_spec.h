@@ -5,12 +5,15 @@
 #include <cstdint>
 #include <string>
 
+#include "ops/ck.h"
+
 namespace rn::nn {
 
 enum class BlockKind {
   basic,       // two 3x3 convolutions (He et al. 2015)
   bottleneck,  // 1x1, 3x3, 1x1
   plain,       // one 3x3 convolution and no shortcut (VGG): deleted, it hands its input on
+  ck,          // a layer of a C^k network (ops/ck.h): channels are the state, width its d
 };
 enum class Order {
   post,  // conv-BN-ReLU, ReLU after the addition (He et al. 2015)
@@ -60,6 +63,9 @@ struct BlockSpec {
   // Two branches over half the channels each, y1 = S(x1) + F(x2), y2 = S(x2) + G(y1) (Gomez et al.
   // 2017). What is said of the first norm and of the stride is said of F; G has its own norm.
   bool reversible = false;
+  int ck_order = 1;                     // ck: k, 0 to 3
+  double dl = 1;                        // ck: step in depth
+  ops::Curve curve = ops::Curve::tanh;  // ck: of its linear layer
 
   bool operator==(const BlockSpec&) const = default;
   bool downsamples() const { return stride > 1 || pool > 1 || in != out; }
@@ -80,6 +86,7 @@ const char* to_string(ShortcutKind);
 const char* to_string(ShortcutPool);
 const char* to_string(ConvBias);
 const char* to_string(Padding);
+const char* to_string(ops::Curve);
 // Errors (input): an unknown word, listing the known ones.
 BlockKind parse_block_kind(const std::string& text);
 Order parse_order(const std::string& text);
@@ -88,6 +95,7 @@ ShortcutKind parse_shortcut_kind(const std::string& text);
 ShortcutPool parse_shortcut_pool(const std::string& text);
 ConvBias parse_conv_bias(const std::string& text);
 Padding parse_padding(const std::string& text);
+ops::Curve parse_curve(const std::string& text);
 
 // Errors (input): channels, strides or combinations that no block can have; names the block.
 void check(const BlockSpec& spec);

@@ -53,6 +53,16 @@ class Conv {
     return forward(std::move(args), pass);
   }
 
+  // The derivative of the output along d, that of the input: no bias.
+  Tensor tangent(const Tensor& d, const Pass& pass) const {
+    ops::ConvForward args;
+    args.input = ops::operand(d);
+    args.weights = weight_->value;
+    args.output = pass.pool.take(output_shape(d.shape()), d.dtype());
+    ops::conv_forward(attr(d.shape()), args, pass.stream);
+    return args.output;
+  }
+
   // Fills in weights and gradients, takes d_input from the pool if wanted and not there, and runs.
   Tensor backward(ops::ConvBackward args, bool want_input, const Pass& pass) const {
     args.weights = weight_->value;

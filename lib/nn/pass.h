@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "ops/dropout.h"
 #include "ops/operand.h"
 #include "ops/pointwise.h"
 #include "tensor/pool.h"
@@ -33,6 +34,7 @@ struct Pass {
   // Training under stochastic depth: the gates say which branches are there. Otherwise a branch is
   // scaled by its probability to be there (Huang et al. 2016).
   bool sampled_depth = false;
+  const ops::Dropout* dropout = nullptr;  // of the features before the last layer; null: none
   // With batch_statistics and keep: blocks that can be inverted keep nothing but statistics, and
   // write their output over their input; backward computes the input again, out of the output that
   // it is handed (models::Network does that).

@@ -40,6 +40,13 @@ Residual::Residual(const BlockSpec& spec, Store& store, std::optional<Dtype> act
     reversible_.emplace(spec, activations.value_or(store.dtype()), store);
     return;
   }
+  if (ck()) {
+    linear_weight_ = store.parameter(spec.name + ".linear.weight", {spec.width, spec.width},
+                                     ParameterKind::linear_weight);
+    linear_bias_ =
+        store.parameter(spec.name + ".linear.bias", {spec.width}, ParameterKind::linear_bias);
+    return;
+  }
   const std::vector<ConvSpec> convs = branch_convs(spec);
   for (std::size_t k = 0; k < convs.size(); ++k) {
     const std::string conv = fmt::format("{}.conv{}", spec.name, k + 1);
@@ -96,10 +103,11 @@ Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const
   saved.raw.assign(convs_.size(), Tensor());
   saved.moments.resize(convs_.size());
   saved.norms.resize(norms_.size());
-  Signal out = by_rows(saved) ? forward_rows(in, pass, saved)
-               : plain()      ? forward_plain(in, pass, saved)
-               : pre()        ? forward_pre(in, pass, saved)
-                              : forward_post(in, pass, saved);
+  Signal out = ck()             ? forward_ck(in, pass, saved)
+               : by_rows(saved) ? forward_rows(in, pass, saved)
+               : plain()        ? forward_plain(in, pass, saved)
+               : pre()          ? forward_pre(in, pass, saved)
+                                : forward_post(in, pass, saved);
   if (!pass.keep) saved.release();
   return out;
 }
@@ -115,6 +123,7 @@ ops::Gradient Residual::backward(const ops::Gradient& d_out, const Pass& pass, S
   if (reversible_) return reversible_->backward(d_out, saved.in, saved.gates, pass, saved.states);
   require(saved.value.defined(), "{}: backward without a forward pass that kept its activations",
           spec_.name);
+  if (ck()) return backward_ck(d_out, pass, saved);
   if (by_rows(saved)) return backward_rows(d_out, pass, saved);
   if (plain()) return backward_plain(d_out, pass, saved);
   return pre() ? backward_pre(d_out, pass, saved) : backward_post(d_out, pass, saved);
@@ -240,6 +249,10 @@ std::string Residual::first_nonfinite(const Saved& saved) const {
   if (by_rows(saved)) {
     const std::string found = first_nonfinite(*saved.branch);
     return found.empty() ? first_nonfinite(*saved.all) : found;
+  }
+  if (ck()) {
+    const bool bad = !saved.raw.empty() && saved.raw[0] && !ops::all_finite(saved.raw[0]);
+    return bad ? spec_.name : std::string();
   }
   for (std::size_t k = 0; k < saved.raw.size(); ++k) {
     if (saved.raw[k] && !ops::all_finite(saved.raw[k])) return convs_[k].name();

@@ -90,6 +90,11 @@ class Residual {
   // Takes the batch's statistics into the running ones.
   void commit(const Saved& saved, Stream& stream, std::optional<double> momentum = {}) const;
 
+  // Jacobian-vector product with frozen statistics: from the derivative of the input's value to
+  // that of the output's, before the ReLU behind an addition, which is the output signal's. `saved`
+  // of a forward pass that kept its activations; gates as in it. [N, H, W, in], memory of its own.
+  Tensor tangent(const Tensor& d_in, const Pass& pass, const Saved& saved) const;
+
   // Name of the first layer whose statistics or outputs are not finite, or empty.
   std::string first_nonfinite(const Saved& saved) const;
 
@@ -98,6 +103,8 @@ class Residual {
   Signal forward_pre(const Signal& in, const Pass& pass, Saved& saved) const;
   Signal forward_rows(const Signal& in, const Pass& pass, Saved& saved) const;
   ops::Gradient backward_rows(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
+  Signal forward_ck(const Signal& in, const Pass& pass, Saved& saved) const;
+  ops::Gradient backward_ck(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
   Signal forward_plain(const Signal& in, const Pass& pass, Saved& saved) const;
   ops::Gradient backward_plain(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
   Signal forward_post_folded(const Signal& in, const Pass& pass, Saved& saved) const;
@@ -127,6 +134,8 @@ class Residual {
     return saved.gates.rows.defined() && saved.gates.forward.branch != 0;
   }
   bool plain() const { return spec_.kind == BlockKind::plain; }
+  bool ck() const { return spec_.kind == BlockKind::ck; }
+  ops::CkStep ck_step(const Gate& gate) const;
 
   BlockSpec spec_;
   std::optional<Reversible> reversible_;  // then there is nothing else
@@ -134,6 +143,7 @@ class Residual {
   std::vector<BatchNorm> norms_;  // post: after each convolution; pre: before each
   std::optional<Conv> shortcut_conv_;
   std::optional<BatchNorm> shortcut_norm_;
+  ParameterPtr linear_weight_, linear_bias_;  // ck
 };
 
 }  // namespace rn::nn

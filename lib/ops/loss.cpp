@@ -16,6 +16,10 @@ void softmax_cross_entropy(const SoftmaxCrossEntropy& attr, const Tensor& logits
     fail(ErrorKind::shape, "{}: logits is {}, expected at least one class", who, logits.describe());
   }
   check.typed("labels", labels, {logits.dim(0)}, Dtype::i32);
+  if (attr.others || attr.shares) {
+    check.typed("others", attr.others, {logits.dim(0)}, Dtype::i32);
+    check.typed("shares", attr.shares, {logits.dim(0)}, Dtype::f64);
+  }
   check.typed("losses", losses, {logits.dim(0)}, Dtype::f64);
   check.optional("d_logits", d_logits, logits.shape());
   if (!(attr.label_smoothing >= 0 && attr.label_smoothing <= 1)) {
@@ -23,6 +27,9 @@ void softmax_cross_entropy(const SoftmaxCrossEntropy& attr, const Tensor& logits
   }
   if (check.on_cpu(stream)) {
     return cpu::softmax_cross_entropy(attr, logits, labels, losses, d_logits);
+  }
+  if (attr.others) {
+    fail(ErrorKind::device, "{}: mixed labels have no CUDA kernel yet; run with --device cpu", who);
   }
   cuda::softmax_cross_entropy(attr, logits, labels, losses, d_logits, stream);
 }

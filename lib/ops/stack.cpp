@@ -85,6 +85,16 @@ void stack_products(const Tensor& x, std::int64_t images, std::int64_t total, co
   cuda::stack_products(x, images, total, squares, dots, stream);
 }
 
+void stack_gram(const Tensor& x, std::int64_t images, const Tensor& gram, Stream& stream) {
+  const Check check("stack_gram", "x", x);
+  require(images > 0 && x.rank() > 0 && x.dim(0) % images == 0,
+          "stack_gram: x is {}, no stack of {} images", x.describe(), images);
+  const std::int64_t count = x.dim(0) / images;
+  check.typed("gram", gram, {images, count, count}, Dtype::f64);
+  if (check.on_cpu(stream)) return cpu::stack_gram(x, images, gram);
+  cuda::stack_gram(x, images, gram, stream);
+}
+
 void stack_mask(const Tensor& x, const Operand& input, Stream& stream) {
   const char* who = "stack_mask";
   check(input, who);

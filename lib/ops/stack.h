@@ -52,6 +52,11 @@ void conv_stack_weights(const Conv2d& conv, const ConvStackWeights& args,
 void stack_products(const Tensor& x, std::int64_t images, std::int64_t total, const Tensor& squares,
                     const Tensor& dots, Stream& stream = cpu_stream());
 
+// All products of an image's gradients: gram[n][i][j] := <x[i][n], x[j][n]>. x [K * N, ...] of f32
+// or f64; gram f64 [N, K, K], overwritten. Sums of short runs in x's type, then in f64.
+void stack_gram(const Tensor& x, std::int64_t images, const Tensor& gram,
+                Stream& stream = cpu_stream());
+
 // Masks every gradient of a stack in place, with the mask of the operand's activation.
 void stack_mask(const Tensor& x, const Operand& input, Stream& stream = cpu_stream());
 

@@ -77,15 +77,17 @@ Format parse_format(const std::string& text) {
   if (text == "svg") return Format::svg;
   if (text == "png") return Format::png;
   if (text == "pdf") return Format::pdf;
-  fail(ErrorKind::usage, "format '{}': expected svg, png or pdf", text);
+  if (text == "gif") return Format::gif;
+  fail(ErrorKind::usage, "format '{}': expected svg, png, pdf or gif", text);
 }
 
 Format format_of(const std::string& path) {
   const std::size_t dot = path.find_last_of("./");
   const std::string suffix =
       dot == std::string::npos || path[dot] == '/' ? "" : path.substr(dot + 1);
-  if (suffix != "svg" && suffix != "png" && suffix != "pdf") {
-    fail(ErrorKind::usage, "{}: the name should end in .svg, .png or .pdf; or say --format", path);
+  if (suffix != "svg" && suffix != "png" && suffix != "pdf" && suffix != "gif") {
+    fail(ErrorKind::usage, "{}: the name should end in .svg, .png, .pdf or .gif; or say --format",
+         path);
   }
   return parse_format(suffix);
 }
@@ -130,6 +132,11 @@ std::string terminal(Format format, Size size) {
           "set terminal pngcairo noenhanced size {},{} font 'Sans,9' fontscale 2 linewidth 2 "
           "background rgb 'white'\n",
           size.width * 2, size.height * 2);
+    case Format::gif:
+      return fmt::format(
+          "set terminal gif animate delay 8 loop 0 optimize noenhanced size {},{} font 'Sans,9' "
+          "background rgb 'white'\n",
+          size.width, size.height);
     case Format::pdf: break;
   }
   return fmt::format(

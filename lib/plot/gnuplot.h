@@ -9,7 +9,7 @@
 
 namespace rn::plot {
 
-enum class Format { svg, png, pdf };
+enum class Format { svg, png, pdf, gif };      // gif: an animation
 Format parse_format(const std::string& text);  // errors: usage
 // By the suffix of a file name. Errors: usage, for a suffix that is none of ours.
 Format format_of(const std::string& path);

@@ -77,7 +77,7 @@ void sampled(Script& script, const PathsPlot& plot, const Paths& p) {
   log.log = true;
   length_axis(script, static_cast<std::size_t>(longest));
   value_range(script, log, "[*:*]");
-  script.set("set ylabel 'Gradient norm at the input'");
+  script.set("set ylabel 'Gradient norm at the input'\nset lmargin 9.5");  // 1e-40
   script.rows("sampled", rows);
   script.part("$sampled using 1:2:4 with filledcurves linestyle 5 title 'quartiles'");
   script.part("$sampled using 1:3 with linespoints linestyle 1 title 'median'");
@@ -140,6 +140,24 @@ void weights(Script& script, const PathsPlot& plot, const Paths& p) {
   script.part("$weights using 1:2:(0.5):(0.5):3 with boxxyerror linecolor palette notitle");
 }
 
+// From 0, or the least, to a little more than the largest.
+struct Span {
+  double low = 0, high = 0;
+  double size() const { return high - low; }
+};
+
+Span span_of(const std::vector<double>& values, double unit) {
+  Span span;
+  for (const double value : values) {
+    if (!std::isfinite(value)) continue;
+    span.low = std::min(span.low, unit * value);
+    span.high = std::max(span.high, unit * value);
+  }
+  if (span.size() <= 0 || !std::isfinite(span.size())) return {0, 1};
+  const double more = 0.06 * span.size();
+  return {span.low < 0 ? span.low - more : 0, span.high + more};
+}
+
 void damage(Script& script, const PathsPlot& plot, const Paths& p) {
   constexpr std::size_t named = 1;  // of those that keep the shape, the one that costs most
   std::vector<double> largest;
@@ -148,6 +166,7 @@ void damage(Script& script, const PathsPlot& plot, const Paths& p) {
   }
   std::sort(largest.rbegin(), largest.rend());
   std::string ordinary, down, names;
+  double named_at = 0;
   for (std::size_t b = 0; b < p.blocks.size(); ++b) {
     if (!std::isfinite(p.share[b]) || !std::isfinite(p.damage[b])) continue;
     const std::string row = fmt::format("{} {}", 100 * p.share[b], p.damage[b]);
@@ -155,12 +174,14 @@ void damage(Script& script, const PathsPlot& plot, const Paths& p) {
     (marked ? down : ordinary) += row + '\n';
     if (!marked && p.damage[b] >= largest[std::min(named, largest.size()) - 1]) {
       names += row + ' ' + word(p.blocks.names[b]) + '\n';
+      named_at = 100 * p.share[b];
     }
   }
-  value_range(script, plot, "[*:*]");
+  const Span x = span_of(p.share, 100), y = span_of(p.damage, 1);
+  value_range(script, plot, fmt::format("[{}:{}]", y.low - 0.04 * y.size(), y.high).c_str());
+  script.set("set xrange [{}:{}]", x.low, x.high);
   script.set("set xlabel 'Gradient through the block''s branch (%)'");
   script.set("set ylabel 'Error without the block: more by (points)'");
-  script.set("set offsets graph 0.04, graph 0.22, graph 0.06, graph 0.04");
   if (!ordinary.empty()) {
     script.rows("blocks", ordinary);
     script.part("$blocks using 1:2 with points linestyle 3 title 'block'");
@@ -174,7 +195,10 @@ void damage(Script& script, const PathsPlot& plot, const Paths& p) {
   }
   if (names.empty()) return;
   script.rows("names", names);
-  script.part("$names using 1:2:3 with labels left offset 0.7,0 textcolor rgb '#444444' notitle");
+  // Beside its point, where there is room.
+  const bool right = named_at > x.low + 0.7 * x.size();
+  script.part("$names using 1:2:3 with labels {} offset {},0 textcolor rgb '#444444' notitle",
+              right ? "right" : "left", right ? -0.7 : 0.7);
 }
 
 void check(const Paths& p, PathsChart chart) {

@@ -38,7 +38,7 @@ double mcnemar_p(std::int64_t b, std::int64_t c) {
   for (std::int64_t k = least; k >= 0; --k) {
     const double term = std::exp(log_choose(k) - total * std::log(2.0));
     sum += term;
-    if (term < sum * 1e-17) break;
+    if (term <= sum * 1e-17) break;  // also where already the first is 0
   }
   return std::min(1.0, 2 * sum);
 }

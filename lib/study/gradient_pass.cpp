@@ -6,6 +6,10 @@ namespace rn::study {
 
 void require_paths(const models::NetworkSpec& spec) {
   for (const nn::BlockSpec& block : spec.blocks) {
+    if (block.kind == nn::BlockKind::ck) {
+      fail(ErrorKind::input, "'{}' is a C^k network; resnet-geometry shows what it does",
+           spec.arch);
+    }
     if (block.kind == nn::BlockKind::plain) {
       fail(ErrorKind::input,
            "the network '{}' has layers without shortcuts ('{}'): there are no paths of different "

@@ -218,6 +218,9 @@ void read_tables(const io::H5& file, LesionResult& r) {
   const Reader in(file);
   const auto names = file.read_strings("blocks/name");
   const std::size_t n = names.size();
+  if (n > static_cast<std::size_t>(most_blocks)) {
+    fail(ErrorKind::input, "{}: has {} blocks; expected at most {}", file.name(), n, most_blocks);
+  }
   const auto stage = in.texts("blocks/stage", n);
   const auto down = in.ints("blocks/downsampling", n),
              shared = in.ints("blocks/shared_preactivation", n);
@@ -283,7 +286,7 @@ std::string shard_name(const Shard& shard) {
 
 }  // namespace
 
-io::H5 to_h5(const LesionResult& r) {
+io::H5 to_h5(const LesionResult& r, bool paths) {
   io::H5 file = io::H5::create();
   schema::mark(file, schema::Format::result);
   file.set("/", schema::kind_attribute, kind);
@@ -293,7 +296,7 @@ io::H5 to_h5(const LesionResult& r) {
   file.set("study", "seed", static_cast<std::int64_t>(r.options.seed));
   file.set("study", "sigma", r.options.sigma);
   file.set("study", "model_sha256", r.model_digest);
-  file.set("study", "data", r.data);
+  file.set("study", "data", paths ? r.data : io::without_path(r.data));
   file.set("study", "data_sha256", r.data_digest);
   file.set("study", "split", r.split);
   file.set("study", "precision", r.precision);

@@ -13,6 +13,9 @@
 
 namespace rn::study {
 
+// Of networks in results: some of what follows from these takes time that grows with the square.
+constexpr std::int64_t most_blocks = 10000;
+
 struct Shard {
   std::int64_t index = 0, count = 1;  // lesions index, index + count, ... of the list
   bool operator==(const Shard&) const = default;
@@ -65,7 +68,8 @@ Tensor pair_interactions(const LesionResult& result);
 // What is left of the network's order in a lesion: Kendall's tau.
 double tau_of(const Lesion& lesion);
 
-io::H5 to_h5(const LesionResult& result);
+// With `paths` false, where the data are is left out (io::without_path).
+io::H5 to_h5(const LesionResult& result, bool paths = true);
 // Errors (input): another kind of file, damaged.
 LesionResult read_lesions(const io::H5& file);
 // Several shards as one. Errors (input): shards of different studies, models or data; the same

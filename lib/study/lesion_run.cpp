@@ -135,7 +135,7 @@ bool take_up(Job& job, const std::string& path, bool finished) {
 }
 
 io::Bytes bytes_of(const Job& job, bool volatile_fields) {
-  io::H5 file = to_h5(job.result);
+  io::H5 file = to_h5(job.result, volatile_fields);
   io::Provenance provenance = job.run.provenance;
   train::add_backend(provenance, job.run.dtype);
   provenance.seed = job.run.options.seed;

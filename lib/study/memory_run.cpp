@@ -186,14 +186,14 @@ class Runner {
                                     .dtype = dtype,
                                     .seed = run_.seed});
     models::Network& network = step.network();
-    train::Sgd sgd({.weight_decay = 2e-4, .decay = train::Decay::weights}, network.store());
-    train::Stepper stepper(network, sgd, mode);
+    train::Optimizer sgd({.weight_decay = 2e-4, .decay = train::Decay::weights}, network.store());
+    train::Stepper stepper(network, sgd, {}, mode);
     const std::int64_t every = std::max<std::int64_t>(1, run_.train_steps / 20);
     for (std::int64_t k = 0; k <= run_.train_steps; ++k) {
       const data::Batch* batch = batcher.next();
       if (k % every == 0 || k == run_.train_steps) measure(k, batch->images, batch->labels);
       if (k == run_.train_steps) break;
-      const train::StepResult result = stepper.run(*batch, run_.lr);
+      const train::StepResult result = stepper.run(*batch, run_.lr, {.step = k, .update = k + 1});
       if (!result.diverged.empty()) {
         fail(ErrorKind::numeric,
              "diverged in step {} at lr {:.4g}: {} is not finite; try a lower "

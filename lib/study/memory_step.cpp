@@ -75,7 +75,7 @@ MemoryStep::MemoryStep(const models::NetworkSpec& spec, Dtype dtype, const train
   check(mode, spec);
   network_.initialize(seed);
   network_.store().require_gradients();
-  sgd_.emplace(train::SgdOptions{.weight_decay = 2e-4, .decay = train::Decay::weights},
+  sgd_.emplace(train::OptimizerOptions{.weight_decay = 2e-4, .decay = train::Decay::weights},
                network_.store());
   images_ = Tensor({batch, spec.height, spec.width, spec.channels}, dtype, Tag::input);
   labels_ = Tensor({batch}, Dtype::i32, Tag::input);
@@ -119,7 +119,7 @@ std::array<double, phase_count> MemoryStep::run() {
   };
   forward_backward(mode_, images_, labels_, nullptr, done);
   network_.commit(saved_);
-  sgd_->step(1e-3);
+  sgd_->step(1e-3, 1);
   done(Phase::update);
   return seconds;
 }
@@ -136,7 +136,7 @@ StepAccount MemoryStep::account() {
   };
   forward_backward(mode_, images_, labels_, &timeline, done);
   network_.commit(saved_);
-  sgd_->step(1e-3);
+  sgd_->step(1e-3, 1);
   done(Phase::update);
   account.timeline.push_back({Phase::update, "optimizer", live_bytes(), pool_.in_use()});
   return account;

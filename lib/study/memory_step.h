@@ -77,7 +77,7 @@ class MemoryStep {
   TensorPool pool_;
   models::Network network_;
   train::MemoryMode mode_;
-  std::optional<train::Sgd> sgd_;
+  std::optional<train::Optimizer> sgd_;
   models::Saved saved_;
   Tensor images_, labels_, losses_, d_logits_;
   double loss_ = 0;

@@ -34,15 +34,15 @@ double paths_between(std::int64_t n, std::int64_t first, std::int64_t last) {
 }
 
 LengthRange smallest_range(const std::vector<double>& shares, double wanted) {
-  const auto n = static_cast<std::int64_t>(shares.size());
+  const std::size_t n = shares.size();
+  std::vector<long double> before(n + 1, 0);  // sums of the shares of shorter lengths
+  for (std::size_t k = 0; k < n; ++k) before[k + 1] = before[k] + shares[k];
   LengthRange best;
-  for (std::int64_t size = 1; size <= n && best.last < best.first; ++size) {
-    for (std::int64_t first = 0; first + size <= n; ++first) {
-      double sum = 0;
-      for (std::int64_t k = first; k < first + size; ++k)
-        sum += shares[static_cast<std::size_t>(k)];
+  for (std::size_t size = 1; size <= n && best.last < best.first; ++size) {
+    for (std::size_t first = 0; first + size <= n; ++first) {
+      const auto sum = static_cast<double>(before[first + size] - before[first]);
       if (sum >= wanted && (best.last < best.first || sum > best.share)) {
-        best = {first, first + size - 1, sum};
+        best = {static_cast<std::int64_t>(first), static_cast<std::int64_t>(first + size) - 1, sum};
       }
     }
   }

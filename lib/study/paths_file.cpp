@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "io/provenance.h"
 #include "io/schema.h"
 #include "study/paths_result.h"
 
@@ -15,7 +16,6 @@ using rn::to_string;
 constexpr const char* kind = "paths";
 constexpr const char* study = "study";
 constexpr std::int64_t most_images = std::int64_t{1} << 31;
-constexpr std::int64_t most_blocks = 100000;
 constexpr std::int64_t most_shards = 1000000;
 constexpr int named_shards = 20;  // in a message
 
@@ -256,7 +256,7 @@ std::string shard_name(const Shard& shard) {
 
 }  // namespace
 
-io::H5 to_h5(const PathsResult& r) {
+io::H5 to_h5(const PathsResult& r, bool paths) {
   io::H5 file = io::H5::create();
   schema::mark(file, schema::Format::result);
   file.set("/", schema::kind_attribute, kind);
@@ -274,7 +274,7 @@ io::H5 to_h5(const PathsResult& r) {
   file.set(study, "seed", static_cast<std::int64_t>(o.seed));
   file.set(study, "shard", r.shard.index);
   file.set(study, "shards", r.shard.count);
-  file.set(study, "data", r.data);
+  file.set(study, "data", paths ? r.data : io::without_path(r.data));
   if (std::any_of(r.blocks.begin(), r.blocks.end(),
                   [](const auto& b) { return b.shared_preactivation; })) {
     file.set(study, "shared_preactivation", "belongs to the shortcut and to the branch");
@@ -333,7 +333,8 @@ PathsResult read_paths(const io::H5& file) {
              shared = in.sized("blocks/shared_preactivation",
                                file.read_ints("blocks/shared_preactivation"), names.size());
   if (names.empty() || names.size() > static_cast<std::size_t>(most_blocks)) {
-    fail(ErrorKind::input, "{}: {} blocks", file.name(), names.size());
+    fail(ErrorKind::input, "{}: has {} blocks; expected 1 to {}", file.name(), names.size(),
+         most_blocks);
   }
   for (std::size_t b = 0; b < names.size(); ++b) {
     r.blocks.push_back({names[b], stages[b], down[b] != 0, shared[b] != 0});

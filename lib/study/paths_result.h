@@ -75,7 +75,8 @@ struct Effective {
 };
 Effective effective_lengths(const PathsResult& result, double wanted);
 
-io::H5 to_h5(const PathsResult& result);
+// With `paths` false, where the data are is left out (io::without_path).
+io::H5 to_h5(const PathsResult& result, bool paths = true);
 // Errors (input): another kind of file, damaged.
 PathsResult read_paths(const io::H5& file);
 // Several shards as one. Errors (input): of different studies, twice, missing.

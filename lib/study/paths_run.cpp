@@ -211,7 +211,7 @@ Job prepare(const PathsRun& run) {
 }
 
 io::Bytes bytes_of(const Job& job, bool volatile_fields) {
-  io::H5 file = to_h5(job.result);
+  io::H5 file = to_h5(job.result, volatile_fields);
   io::Provenance provenance = job.run.provenance;
   train::add_backend(provenance);
   provenance.seed = job.result.options.seed;

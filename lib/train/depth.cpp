@@ -29,8 +29,9 @@ void set_survival(models::NetworkSpec& spec, double rate, DepthDecay decay) {
   double at = 0;
   for (nn::BlockSpec& block : spec.blocks) {
     at += 1;
-    if (rate > 0 && block.kind == nn::BlockKind::plain) {
-      fail(ErrorKind::usage, "--stochastic-depth: the layers of '{}' have no shortcuts", spec.arch);
+    if (rate > 0 && (block.kind == nn::BlockKind::plain || block.kind == nn::BlockKind::ck)) {
+      fail(ErrorKind::usage, "--stochastic-depth: the layers of '{}' are no residual blocks",
+           spec.arch);
     }
     if (rate > 0 && block.reversible) {
       fail(ErrorKind::usage,
@@ -41,8 +42,8 @@ void set_survival(models::NetworkSpec& spec, double rate, DepthDecay decay) {
   }
 }
 
-void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step,
-                std::int64_t images, DepthMode mode) {
+void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step, std::int64_t count,
+                DepthMode mode, std::int64_t first) {
   for (std::int64_t i = 0; i < network.block_count(); ++i) {
     nn::Residual& block = network.block(i);
     if (block.spec().survival == 1) continue;
@@ -53,13 +54,15 @@ void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step,
       continue;
     }
     std::vector<std::int32_t> kept;
-    for (std::int64_t n = 0; n < images; ++n) {
-      if (rng.uniform() < block.spec().survival) kept.push_back(static_cast<std::int32_t>(n));
+    for (std::int64_t n = 0; n < first + count; ++n) {
+      const bool there = rng.uniform() < block.spec().survival;
+      if (n >= first && there) kept.push_back(static_cast<std::int32_t>(n - first));
     }
-    const auto count = static_cast<std::int64_t>(kept.size());
-    block.gates.forward.branch = count > 0 ? 1 : 0;
-    if (count == 0 || count == images) continue;
-    block.gates.rows = Tensor({count}, Dtype::i32, Tag::input);
+    const auto open = static_cast<std::int64_t>(kept.size());
+    block.gates.forward.branch = open > 0 ? 1 : 0;
+    block.gates.rows = Tensor();
+    if (open == 0 || open == count) continue;
+    block.gates.rows = Tensor({open}, Dtype::i32, Tag::input);
     std::copy(kept.begin(), kept.end(), block.gates.rows.data<std::int32_t>());
   }
 }
@@ -71,8 +74,8 @@ void set_kept_blocks(models::NetworkSpec& spec, std::int64_t kept, bool rescale)
          blocks);
   }
   for (nn::BlockSpec& block : spec.blocks) {
-    if (block.kind == nn::BlockKind::plain) {
-      fail(ErrorKind::usage, "--keep-blocks: the layers of '{}' have no shortcuts", spec.arch);
+    if (block.kind == nn::BlockKind::plain || block.kind == nn::BlockKind::ck) {
+      fail(ErrorKind::usage, "--keep-blocks: the layers of '{}' are no residual blocks", spec.arch);
     }
     if (block.reversible) {
       fail(ErrorKind::usage, "--keep-blocks: the blocks of '{}' are reversible", spec.arch);

@@ -24,10 +24,10 @@ DepthDecay parse_depth_decay(const std::string& text);  // errors: usage
 // plain layers.
 void set_survival(models::NetworkSpec& spec, double rate, DepthDecay decay);
 
-// Opens and closes the blocks' gates for a step of so many images: a pure function of (seed, step,
-// block).
-void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step,
-                std::int64_t images, DepthMode mode = DepthMode::batch);
+// Opens and closes the blocks' gates for a step: a pure function of (seed, step, block), and by
+// row of the image. For images [first, first + count) of the batch.
+void draw_depth(models::Network& network, std::uint64_t seed, std::int64_t step, std::int64_t count,
+                DepthMode mode = DepthMode::batch, std::int64_t first = 0);
 
 // Training of effective paths (Veit, Wilber and Belongie 2016, section 5): in every step exactly
 // `kept` blocks have their branch, drawn without replacement; evaluation has all of them. Sets the

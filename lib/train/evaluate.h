@@ -15,6 +15,7 @@ namespace rn::train {
 struct EvaluateOptions {
   std::vector<std::int64_t> indices = {};  // samples to evaluate; empty: all of the source
   std::int64_t batch = 250;
+  bool ten_crop = false;            // the mean of ten views of each image (data/ten_crop.h)
   int top_k = 5;                    // of top_errors; at most the number of classes is used
   bool keep_samples = false;        // fill in predictions, losses and logits
   std::string what = "evaluation";  // for the progress bar

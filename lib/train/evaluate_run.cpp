@@ -39,6 +39,9 @@ EvaluateOutcome plan(const EvaluateRun& run, const models::Network& network, con
 
 }  // namespace
 
+const char* const evaluation_header =
+    "model\tarch\tparameters\tcount\terror_percent\ttop5_error_percent\tloss\tseconds\n";
+
 EvaluateOutcome run_evaluation(const EvaluateRun& run) {
   if (!run.output.empty()) io::check_output(run.output, run.force);
   io::Bytes bytes = io::read_file(run.model);
@@ -52,6 +55,7 @@ EvaluateOutcome run_evaluation(const EvaluateRun& run) {
   EvaluateOptions options;
   options.indices = samples.indices;
   options.batch = run.batch;
+  options.ten_crop = run.ten_crop;
   options.keep_samples = !run.output.empty();
   options.what = to_string(run.split);
   options.progress = run.progress;
@@ -69,7 +73,11 @@ EvaluateOutcome run_evaluation(const EvaluateRun& run) {
     io::write(result, provenance, run.volatile_provenance);
     io::write_file(run.output, result.image());
   }
-  return {to_text(done, run.report), to_json(done, run.report), evaluation.nonfinite};
+  const std::string row =
+      fmt::format("{}\t{}\t{}\t{}\t{:.4g}\t{:.4g}\t{:.6g}\t{:.2f}\n", printable(run.model),
+                  printable(file.spec.arch), done.parameters, evaluation.count, evaluation.error(),
+                  evaluation.top_error(), evaluation.loss(), evaluation.seconds);
+  return {to_text(done, run.report), row, to_json(done, run.report), evaluation.nonfinite};
 }
 
 }  // namespace rn::train

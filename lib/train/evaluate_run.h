@@ -12,6 +12,7 @@ struct EvaluateRun {
   data::Split split = data::Split::test;
   std::int64_t limit = -1;  // the first N; -1: all
   std::int64_t batch = 250;
+  bool ten_crop = false;
   Dtype dtype = Dtype::f32;
   ReportOptions report = {};
   std::string output = {};  // result file; empty: none
@@ -24,9 +25,12 @@ struct EvaluateRun {
 
 struct EvaluateOutcome {
   std::string text;
+  std::string row;  // of a table of models: see evaluation_header
   io::Json json;
   std::int64_t nonfinite = 0;  // images whose logits are not finite
 };
+
+extern const char* const evaluation_header;  // tab-separated, with a newline
 
 // Errors: usage (no data, a validation split that is not known, an output that exists), input
 // (model, data, or data that does not fit the model), failed.

@@ -9,10 +9,7 @@
 namespace rn::train {
 namespace {
 
-bool of_head(const nn::Parameter& parameter) {
-  return parameter.kind == nn::ParameterKind::linear_weight ||
-         parameter.kind == nn::ParameterKind::linear_bias;
-}
+bool of_head(const nn::Parameter& parameter) { return parameter.name.starts_with("head.linear."); }
 
 // Names that only count ("0", "class7") say nothing.
 bool generic(const std::vector<std::string>& names) {

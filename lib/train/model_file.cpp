@@ -24,11 +24,6 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-// "cifar10" for "cifar10:DIR"; built-in data sets keep their whole name.
-std::string without_path(const std::string& uri) {
-  return uri.starts_with("synth:") ? uri : uri.substr(0, uri.find(':'));
-}
-
 // What the caller must have right before anything is written.
 void check_writable(const models::Network& network, const ModelFile& file) {
   const models::NetworkSpec& spec = network.spec();
@@ -50,6 +45,10 @@ void check_writable(const models::Network& network, const ModelFile& file) {
             "save_model: {} batches of norm {}", batches, norm);
   }
   if (!file.training) return;
+  const NamedTensors& trained = file.training->trained_state;
+  require(trained.empty() || trained.size() == network.store().states().size(),
+          "save_model: {} trained running statistics of {}", trained.size(),
+          network.store().states().size());
   for (const auto& [slot, tensors] : file.training->slots) {
     require(!slot.empty() && slot.find('/') == std::string::npos, "save_model: slot '{}'", slot);
     require(tensors.size() == network.store().parameters().size(),
@@ -74,7 +73,7 @@ void write_normalization(io::H5& file, const data::Normalization& normalization)
 
 void write_training(io::H5& file, const ModelFile& model, bool volatile_provenance) {
   const std::string at = schema::training;
-  file.set(at, "data", volatile_provenance ? model.data_uri : without_path(model.data_uri));
+  file.set(at, "data", volatile_provenance ? model.data_uri : io::without_path(model.data_uri));
   file.set(at, "data_digest", model.data_digest);
   file.set(at, "lanes", std::int64_t{model.lanes});
   if (!model.training) return;
@@ -92,7 +91,18 @@ void write_training(io::H5& file, const ModelFile& model, bool volatile_provenan
   file.set(at, "errors", state.errors);
   file.set(at, "images", state.images);
   file.set(at, "log_bytes", state.log_bytes);
-  file.write_column(join(at, "recipe"), lines_of(state.recipe));
+  file.write_column(join(at, "recipe"),
+                    lines_of(volatile_provenance ? state.recipe : io::without_paths(state.recipe)));
+  // Only where there is something to tell: most trainings have none of it.
+  for (const auto& [name, value] : {std::pair{"skipped", state.skipped},
+                                    {"skipped_in_row", state.skipped_in_row},
+                                    {"averaged", state.averaged},
+                                    {"micro_batch", state.micro_batch}}) {
+    if (value != 0) file.set(at, name, value);
+  }
+  for (const auto& [name, tensor] : state.trained_state) {
+    file.write(join(schema::trained_state, name), tensor);
+  }
   for (const auto& [slot, tensors] : state.slots) {
     for (const auto& [name, tensor] : tensors) {
       file.write(join(join(schema::optimizer, slot), name), tensor);

@@ -40,7 +40,16 @@ struct TrainingState {
   std::int64_t log_bytes = 0;  // length of the metrics log that belongs to this position
   std::string recipe;          // the options that decide the result, as TOML
 
+  std::int64_t skipped = 0;         // steps that were not taken (--on-nan skip), ...
+  std::int64_t skipped_in_row = 0;  // ... the last of them in a row
+  std::int64_t averaged = 0;        // updates of the moving average
+  std::int64_t micro_batch = 0;     // images that went through the network at a time; 0: all
+
   std::map<std::string, NamedTensors> slots;  // optimizer state: slot ("momentum") -> tensors
+  // Where the parameters are a moving average, what is trained: slot `trained`, and by name the
+  // running statistics that belong to it.
+  static constexpr const char* trained = "trained";
+  NamedTensors trained_state;
 };
 
 // One row an epoch. Columns are as long as `epoch` or empty (not measured); NaN: not measured in
@@ -80,7 +89,7 @@ struct ModelFile {
 
 // The bytes of a model file: values of the network, everything else from `file` (spec and dtype
 // from the network). Same content, same bytes. With volatile_provenance false, what changes from
-// run to run is left out; of data_uri then only the kind stays ("cifar10"), unless it is built in.
+// run to run is left out, paths in the recipe and in data_uri too (io::without_path).
 // Errors: shape, if class names, normalisation, slots, counters or curves do not fit the network.
 io::Bytes save_model(const models::Network& network, const ModelFile& file,
                      bool volatile_provenance = true);

@@ -100,6 +100,12 @@ void read_training(const io::H5& file, ModelFile& model) {
   state.errors = counter("errors");
   state.images = counter("images");
   state.log_bytes = counter("log_bytes");
+  for (const auto& [name, value] : {std::pair{"skipped", &state.skipped},
+                                    {"skipped_in_row", &state.skipped_in_row},
+                                    {"averaged", &state.averaged},
+                                    {"micro_batch", &state.micro_batch}}) {
+    if (file.has_attribute(at, name)) *value = counter(name);
+  }
   state.recipe = text_of(file.read_strings(join(at, "recipe")));
   model.training = std::move(state);
 }
@@ -163,17 +169,20 @@ Dtype stored_dtype(const io::H5& file) {
 // but for a few, so that a missing tensor is reported by its name.
 void check_size(const io::H5& file, const models::NetworkSpec& spec) {
   using Wide = unsigned __int128;
-  Wide needed =
-      static_cast<Wide>(spec.stem.out) * spec.channels * spec.stem.kernel * spec.stem.kernel;
+  Wide needed = spec.stem.lift ? 0
+                               : static_cast<Wide>(spec.stem.out) * spec.channels *
+                                     spec.stem.kernel * spec.stem.kernel;
   for (const nn::BlockSpec& b : spec.blocks) {
     const Wide in = b.in, width = b.width, out = b.out;
-    const Wide whole = b.kind == nn::BlockKind::basic
+    const Wide whole = b.kind == nn::BlockKind::ck ? width * width
+                       : b.kind == nn::BlockKind::basic
                            ? 9 * in * width + 9 * width * out
                            : in * width + 9 * width * width + width * out;
     needed += b.reversible ? whole / 4 : whole;  // halves: F alone has that
   }
-  needed += static_cast<Wide>(spec.classes) *
-            (spec.blocks.empty() ? spec.stem.out : spec.blocks.back().out);
+  needed += static_cast<Wide>(spec.classes) * (spec.head.features > 0 ? spec.head.features
+                                               : spec.blocks.empty()  ? spec.stem.out
+                                                                      : spec.blocks.back().out);
   Wide stored = 0;
   for (const std::string& name : file.list(schema::parameters)) {
     stored += element_count(file.shape(join(schema::parameters, name)));
@@ -226,6 +235,15 @@ void read_tensors(const io::H5& file, const std::string& group, Dtype stored,
 
 void read_slots(const io::H5& file, Dtype stored, const models::Network& network,
                 TrainingState& state) {
+  if (file.has(schema::trained_state)) {
+    std::vector<Wanted> wanted;
+    for (const auto& own : network.store().states()) {
+      Tensor tensor(own->value.shape(), own->value.dtype(), Tag::optimizer);
+      wanted.push_back({own->name, tensor});
+      state.trained_state.emplace(own->name, std::move(tensor));
+    }
+    read_tensors(file, schema::trained_state, wide(stored), wanted);
+  }
   if (!file.has(schema::optimizer)) return;
   for (const std::string& slot : file.list(schema::optimizer)) {
     NamedTensors& tensors = state.slots[slot];

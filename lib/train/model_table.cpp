@@ -76,6 +76,8 @@ T word(const io::H5& file, const std::string& block, const std::string& text,
   }
 }
 
+std::size_t blocks_of(const Columns& table) { return table.names.size(); }
+
 void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
   const Columns table(file);
   const auto kind = table.words("kind"), order = table.words("order"),
@@ -87,6 +89,11 @@ void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
              stride_at = table.integers("stride_at"), temporal = table.integers("temporal");
   const auto norm = table.integers("norm", 1), pooled = table.integers("pool", 1),
              reversible = table.integers("reversible", 0);
+  const bool has_ck = file.has(Columns::path("ck_order"));
+  const auto ck_order = table.integers("ck_order", 1);
+  const auto dl = has_ck ? table.reals("dl") : std::vector<double>(blocks_of(table), 1);
+  const auto curve =
+      has_ck ? table.words("activation") : std::vector<std::string>(blocks_of(table), "tanh");
   const auto eps = table.reals("bn_eps"), momentum = table.reals("bn_momentum"),
              survival = table.reals("survival");
   blocks.resize(table.names.size());
@@ -115,6 +122,9 @@ void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
     block.norm = truth(file, field("norm"), norm[i]);
     block.pool = narrow(file, field("pool"), pooled[i]);
     block.reversible = truth(file, field("reversible"), reversible[i]);
+    block.ck_order = narrow(file, field("ck_order"), ck_order[i]);
+    block.dl = dl[i];
+    block.curve = word(file, block.name, curve[i], nn::parse_curve);
   }
 }
 
@@ -159,6 +169,11 @@ void write_blocks(io::H5& file, const std::vector<nn::BlockSpec>& blocks) {
   integer("norm", [](const BlockSpec& b) { return b.norm; });
   integer("pool", [](const BlockSpec& b) { return b.pool; });
   integer("reversible", [](const BlockSpec& b) { return b.reversible; });
+  const auto is_ck = [](const BlockSpec& b) { return b.kind == nn::BlockKind::ck; };
+  if (!std::any_of(blocks.begin(), blocks.end(), is_ck)) return;
+  integer("ck_order", [](const BlockSpec& b) { return b.ck_order; });
+  real("dl", [](const BlockSpec& b) { return b.dl; });
+  text("activation", [](const BlockSpec& b) { return nn::to_string(b.curve); });
 }
 
 }  // namespace
@@ -179,11 +194,13 @@ void write_spec(io::H5& file, const models::NetworkSpec& spec) {
   file.set(schema::stem, "max_pool", std::int64_t{stem.max_pool});
   file.set(schema::stem, "pool_zeros", std::int64_t{stem.pool_zeros});
   file.set(schema::stem, "conv_bias", std::int64_t{stem.conv_bias});
+  if (stem.lift) file.set(schema::stem, "lift", std::int64_t{1});
   file.set(schema::stem, "bn_eps", spec.bn_eps);
   file.set(schema::stem, "bn_momentum", spec.bn_momentum);
 
   file.set(schema::head, "norm_relu", std::int64_t{spec.head.norm_relu});
   file.set(schema::head, "classes", spec.classes);
+  if (spec.head.features > 0) file.set(schema::head, "features", spec.head.features);
 
   write_blocks(file, spec.blocks);
 }
@@ -214,6 +231,10 @@ models::NetworkSpec read_spec(const io::H5& file) {
   spec.bn_momentum = file.get_double(schema::stem, "bn_momentum");
   spec.head.norm_relu = flag(schema::head, "norm_relu");
   spec.classes = file.get_int(schema::head, "classes");
+  spec.stem.lift = file.has_attribute(schema::stem, "lift") && flag(schema::stem, "lift");
+  if (file.has_attribute(schema::head, "features")) {
+    spec.head.features = file.get_int(schema::head, "features");
+  }
 
   read_blocks(file, spec.blocks);
   try {

@@ -36,7 +36,7 @@ void measure(Session& s, Plan& plan) {
                                      .dtype = o.dtype,
                                      .ahead = 1};
   data::Batcher batcher(*s.train, batches);
-  Stepper stepper(*s.network, *s.sgd);
+  Stepper stepper(*s.network, *s.optimizer, o.step);
   const data::Batch* batch = batcher.next();
   stepper.run(*batch, 0);  // the first one makes primitives and memory
   plan.step_seconds = scale * seconds_of([&] { stepper.run(*batch, 0); });

@@ -20,7 +20,7 @@ Keys keys_of(const std::string& recipe) {
     from = end + 1;
   }
   // Compared by what they stand for: data and initial model by their digests, lanes with a warning.
-  for (const char* key : {"data", "init", "lanes", "device"}) keys.erase(key);
+  for (const char* key : {"data", "init", "init-from", "lanes", "device"}) keys.erase(key);
   return keys;
 }
 

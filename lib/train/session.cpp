@@ -9,6 +9,7 @@
 #include "train/evaluate.h"
 #include "train/initial.h"
 #include "train/metrics_log.h"
+#include "train/micro_batch.h"
 
 namespace rn::train {
 namespace {
@@ -22,10 +23,16 @@ Path look_at(const std::string& path) {
 }
 
 void check_options(const TrainOptions& o) {
-  if (o.batch < 1) fail(ErrorKind::usage, "--batch must be at least 1, not {}", o.batch);
+  if (o.batch < 0) fail(ErrorKind::usage, "--batch must be at least 1 (or all), not {}", o.batch);
   if (o.limit_train == 0) fail(ErrorKind::usage, "--limit-train 0 leaves nothing to train on");
   if (o.eval_on == EvalOn::val && o.val == 0) {
     fail(ErrorKind::usage, "--eval-on val needs a validation split: --val N sets images aside");
+  }
+  if (o.step.micro_batch > 0 && o.memory_limit > 0) {
+    fail(ErrorKind::usage, "--micro-batch and --memory-limit both cut the batch: one of them");
+  }
+  if ((o.patience > 0 || o.keep_best) && o.eval_on == EvalOn::none) {
+    fail(ErrorKind::usage, "--patience and --keep-best need evaluations: not --eval-on none");
   }
   if (!o.device.is_cpu()) {
     fail(ErrorKind::device, "training on {} is not built yet; use --device cpu",
@@ -41,9 +48,11 @@ void check_files(const TrainOptions& o, const std::string& checkpoint) {
   if (o.output == checkpoint || o.output == o.log || (!o.log.empty() && o.log == checkpoint)) {
     fail(ErrorKind::usage, "output, checkpoint and log must be different files: {}", o.output);
   }
-  if (checkpoint.empty() && (o.resume || o.checkpoint_every || o.max_seconds > 0)) {
+  const bool keeps = o.keep_best || o.keep_last > 0;
+  if (checkpoint.empty() && (o.resume || o.checkpoint_every || o.max_seconds > 0 || keeps)) {
     fail(ErrorKind::usage,
-         "--resume, --checkpoint-every and --max-time need a checkpoint: -o {} has none beside it; "
+         "--resume, --checkpoint-every, --max-time, --keep-best and --keep-last need a checkpoint: "
+         "-o {} has none beside it; "
          "give --checkpoint PATH",
          o.output);
   }
@@ -57,6 +66,7 @@ void check_files(const TrainOptions& o, const std::string& checkpoint) {
     }
     io::check_output(checkpoint, true);
   }
+  if (o.keep_best) io::check_output(kept_name(o, checkpoint, "best"), o.force || o.resume);
   if (!o.log.empty()) check_log(o.log, o.force || o.resume);
 }
 
@@ -66,9 +76,20 @@ void open_data(Session& s) {
   const data::Info& info = s.train->info();
   s.subsets = data::split_validation(info.count, o.val, o.seed);
   if (s.subsets.train.empty()) fail(ErrorKind::input, "{}: no images to train on", o.data);
+  if (info.points && (o.augment.pad > 0 || o.augment.flip)) {
+    fail(ErrorKind::usage, "--pad and --flip are for images; {} has points", o.data);
+  }
+  if (s.options.batch == 0) {
+    s.options.batch = static_cast<std::int64_t>(s.subsets.train.size());
+  }
   if (o.augment.pad > std::min(info.height, info.width)) {
     fail(ErrorKind::usage, "--pad {} is more than the images of {} have ({}x{})", o.augment.pad,
          o.data, info.height, info.width);
+  }
+  if (o.augment.colours() && info.channels != 3) {
+    fail(ErrorKind::usage,
+         "--jitter and --lighting are for colour images, not for {} of {} channels", o.data,
+         info.channels);
   }
   if (s.eval_on == EvalOn::none) return;
   const auto splits = data::source_splits(o.data);
@@ -84,16 +105,19 @@ void describe_run(Session& s) {
   const data::Info& info = s.train->info();
   io::Provenance::Input initial{.path = o.init};
   if (o.init.empty()) {
-    s.file.spec = models::make_arch(o.arch, {.height = info.height,
-                                             .width = info.width,
-                                             .channels = info.channels,
-                                             .classes = info.classes(),
-                                             .shortcut = o.shortcut,
-                                             .shortcut_pool = o.shortcut_pool,
-                                             .base_width = o.width,
-                                             .batch_norm = o.batch_norm,
-                                             .units = o.units,
-                                             .widths = o.widths});
+    const std::string standard = info.points ? "ck" : "resnet20-cifar";
+    s.file.spec =
+        models::make_arch(o.arch.empty() ? standard : o.arch, {.height = info.height,
+                                                               .width = info.width,
+                                                               .channels = info.channels,
+                                                               .classes = info.classes(),
+                                                               .shortcut = o.shortcut,
+                                                               .shortcut_pool = o.shortcut_pool,
+                                                               .base_width = o.width,
+                                                               .batch_norm = o.batch_norm,
+                                                               .units = o.units,
+                                                               .widths = o.widths,
+                                                               .ck = o.ck});
   } else {
     s.initial = load_initial(o.init, o.dtype, initial.sha256);
     s.file.spec = initial_spec(s.initial->file, info, o.reset_head, !o.normalize);
@@ -102,6 +126,12 @@ void describe_run(Session& s) {
     fail(ErrorKind::usage,
          "--stochastic-depth and --keep-blocks both choose the branches: one of them");
   }
+  for (auto& block : s.file.spec.blocks) {
+    block.bn_momentum = o.bn_momentum.value_or(block.bn_momentum);
+    block.bn_eps = o.bn_eps.value_or(block.bn_eps);
+  }
+  s.file.spec.bn_momentum = o.bn_momentum.value_or(s.file.spec.bn_momentum);
+  s.file.spec.bn_eps = o.bn_eps.value_or(s.file.spec.bn_eps);
   if (o.rescale_blocks && o.keep_blocks == 0) {
     fail(ErrorKind::usage, "--rescale-blocks goes with --keep-blocks");
   }
@@ -134,7 +164,9 @@ void describe_run(Session& s) {
   s.per_epoch = (images + o.batch - 1) / o.batch;
   s.total = o.length.steps(s.per_epoch);
   if (s.total < 1) fail(ErrorKind::usage, "a training of {}", to_string(o.length));
-  s.schedule.emplace(o.schedule, s.total, s.per_epoch);
+  ScheduleOptions schedule = o.schedule;
+  if (o.lr_batch > 0) schedule.lr *= static_cast<double>(o.batch) / static_cast<double>(o.lr_batch);
+  s.schedule.emplace(schedule, s.total, s.per_epoch);
 }
 
 data::Normalization normalization_of(const Session& s) {
@@ -179,7 +211,22 @@ void read_checkpoint(Session& s) {
   s.resumed = true;
 }
 
+// A checkpoint's parameters are the average, so that it is a model like any other; what is trained
+// lies beside them.
+void prepare_average(Session& s) {
+  s.average.emplace(*s.network);
+  if (!s.resumed) return;
+  s.average->load(s.state().slots[TrainingState::trained], s.state().trained_state);
+  s.average->exchange();
+}
+
 }  // namespace
+
+OnNan parse_on_nan(const std::string& text) {
+  if (text == "stop") return OnNan::stop;
+  if (text == "skip") return OnNan::skip;
+  fail(ErrorKind::usage, "--on-nan {}: expected stop or skip", text);
+}
 
 EvalOn parse_eval_on(const std::string& text) {
   if (text == "test") return EvalOn::test;
@@ -224,9 +271,17 @@ Session prepare(TrainOptions options) {
   }
   s.initial.reset();
   s.network->store().require_gradients();
-  s.sgd.emplace(o.sgd, s.network->store());
-  if (s.resumed) s.sgd->load(s.state().slots);
+  s.optimizer.emplace(o.optimizer, s.network->store());
+  if (s.resumed) s.optimizer->load(s.state().slots);
+  if (o.average.decay > 0) prepare_average(s);
   s.state().slots.clear();
+  s.state().trained_state.clear();
+  // A run that goes on keeps its parts, whatever they would be on this machine.
+  if (!s.resumed) {
+    s.state().micro_batch = o.memory_limit > 0 ? fitting_micro_batch(s) : o.step.micro_batch;
+  }
+  s.options.step.micro_batch = s.state().micro_batch;
+  s.options.step.seed = o.seed;
   return s;
 }
 

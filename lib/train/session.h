@@ -18,13 +18,17 @@ struct Session {
   std::optional<Schedule> schedule;
   std::optional<models::Network> network;
   std::optional<LoadedModel> initial;  // of --init, until the network is made
-  std::optional<Sgd> sgd;
+  std::optional<Optimizer> optimizer;
+  std::optional<Average> average;
   ModelFile file;  // with file.training
   bool resumed = false;
   bool complete_already = false;  // the output is there, from the same recipe: nothing to do
 
   TrainingState& state() { return *file.training; }
   const TrainingState& state() const { return *file.training; }
+  // What the optimizer calls this step.
+  std::int64_t updates() const { return state().step - state().skipped; }
+  Average* averaged() { return average ? &*average : nullptr; }
   std::int64_t images_before(std::int64_t step) const;  // images of steps [0, step)
 };
 
@@ -35,6 +39,11 @@ Session prepare(TrainOptions options);
 
 // Where a run keeps its checkpoint: --checkpoint, else beside an output that is a file, else "".
 std::string checkpoint_path(const TrainOptions& options);
+
+// The name of a checkpoint that stays: "m.best.h5" beside an output "m.h5", else beside the
+// checkpoint.
+std::string kept_name(const TrainOptions& options, const std::string& checkpoint,
+                      const std::string& what);
 
 // A checkpoint or model `name` against what is asked for. Errors (usage): names the first option
 // that differs. Lanes, instruction set and library versions that differ only warn, where `warns`.

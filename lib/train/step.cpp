@@ -1,5 +1,6 @@
 #include "train/step.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "ops/loss.h"
@@ -9,7 +10,8 @@ namespace rn::train {
 namespace {
 
 // Images whose label has not the first of the largest logits.
-std::int64_t count_errors(const Tensor& logits, const Tensor& labels) {
+std::int64_t count_errors(const Tensor& logits, const Tensor& labels, const Tensor& others,
+                          const Tensor& shares) {
   return with_float(logits.dtype(), "train", [&]<class T>() {
     const std::int64_t count = logits.dim(0), classes = logits.dim(1);
     const T* row = logits.data<T>();
@@ -19,64 +21,89 @@ std::int64_t count_errors(const Tensor& logits, const Tensor& labels) {
       for (std::int64_t k = 1; k < classes; ++k) {
         if (row[k] > row[best]) best = k;
       }
-      errors += best != labels.data<std::int32_t>()[n];
+      const bool other = others && shares.data<double>()[n] < 0.5;
+      errors += best != (other ? others : labels).data<std::int32_t>()[n];
     }
     return errors;
   });
 }
 
+Tensor rows(const Tensor& x, std::int64_t first, std::int64_t count) {
+  return x ? x.slice(first, first + count) : x;
+}
+
 }  // namespace
 
-Stepper::Stepper(models::Network& network, Sgd& optimizer, const MemoryMode& memory)
-    : network_(network), optimizer_(optimizer), memory_(memory), pool_(network.store().device()) {
+Stepper::Stepper(models::Network& network, Optimizer& optimizer, StepOptions options,
+                 const MemoryMode& memory)
+    : network_(network),
+      optimizer_(optimizer),
+      options_(options),
+      memory_(memory),
+      pool_(network.store().device()) {
   for (const nn::StatePtr& state : network.store().states()) {
     states_before_.push_back(state->value.clone());
   }
 }
 
-StepResult Stepper::run(const data::Batch& batch, double lr) {
-  nn::Pass pass{.pool = pool_, .batch_statistics = true, .keep = true, .sampled_depth = true};
-  apply(memory_, network_, pass);
-  const Tensor logits = network_.forward(batch.images, pass, saved_);
-  const std::int64_t count = logits.dim(0);
-  losses_.ensure({count}, Dtype::f64, Tag::workspace);
-  d_logits_.ensure(logits.shape(), logits.dtype(), Tag::workspace);
-  ops::softmax_cross_entropy({.scale = 1.0 / static_cast<double>(count)}, logits, batch.labels,
-                             losses_, d_logits_, pass.stream);
-
-  StepResult result{.errors = count_errors(logits, batch.labels), .images = count};
-  for (const double loss : losses_.span<double>()) result.loss_sum += loss;
-  if (!std::isfinite(result.loss_sum)) {
-    result.diverged = network_.first_nonfinite(saved_);
-    if (result.diverged.empty()) result.diverged = "the loss";
-    return result;
+StepResult Stepper::run(const data::Batch& batch, double lr, const StepAt& at) {
+  const std::int64_t images = batch.images.dim(0);
+  const std::int64_t most = options_.micro_batch > 0 ? options_.micro_batch : images;
+  const auto& states = network_.store().states();
+  for (std::size_t i = 0; i < states.size(); ++i) states_before_[i].copy_from(states[i]->value);
+  network_.store().zero_gradients();
+  StepResult result{.images = images};
+  for (std::int64_t first = 0; first < images && result.diverged.empty(); first += most) {
+    result.diverged = part(batch, first, std::min(most, images - first), at, result);
   }
-  network_.store().zero_gradients(pass.stream);
-  network_.backward(d_logits_, pass, saved_);
-  result.diverged = commit(lr);
+  if (result.diverged.empty()) {
+    const std::string bad = optimizer_.step(lr, at.update);
+    if (!bad.empty()) result.diverged = "the update of " + bad;
+  }
+  if (!result.diverged.empty()) {
+    for (std::size_t i = 0; i < states.size(); ++i) states[i]->value.copy_from(states_before_[i]);
+  }
   return result;
 }
 
-std::string Stepper::commit(double lr) {
-  const auto& states = network_.store().states();
-  for (std::size_t i = 0; i < states.size(); ++i) states_before_[i].copy_from(states[i]->value);
+std::string Stepper::part(const data::Batch& batch, std::int64_t first, std::int64_t count,
+                          const StepAt& at, StepResult& result) {
+  if (at.gates) at.gates(first, count);
+  const ops::Dropout dropout{options_.dropout, options_.seed, at.step, first};
+  nn::Pass pass{.pool = pool_,
+                .batch_statistics = true,
+                .keep = true,
+                .sampled_depth = true,
+                .dropout = options_.dropout > 0 ? &dropout : nullptr};
+  apply(memory_, network_, pass);
+  const Tensor labels = rows(batch.labels, first, count);
+  const ops::SoftmaxCrossEntropy loss{.label_smoothing = options_.label_smoothing,
+                                      .scale = 1.0 / static_cast<double>(batch.images.dim(0)),
+                                      .others = rows(batch.others, first, count),
+                                      .shares = rows(batch.shares, first, count)};
+  const Tensor logits = network_.forward(rows(batch.images, first, count), pass, saved_);
+  losses_.ensure({count}, Dtype::f64, Tag::workspace);
+  d_logits_.ensure(logits.shape(), logits.dtype(), Tag::workspace);
+  ops::softmax_cross_entropy(loss, logits, labels, losses_, d_logits_, pass.stream);
+
+  result.errors += count_errors(logits, labels, loss.others, loss.shares);
+  for (const double l : losses_.span<double>()) result.loss_sum += l;
+  if (!std::isfinite(result.loss_sum)) {
+    const std::string layer = network_.first_nonfinite(saved_);
+    return layer.empty() ? "the loss" : layer;
+  }
+  network_.backward(d_logits_, pass, saved_);
   network_.commit(saved_);
-  std::string bad;
-  for (const nn::StatePtr& state : states) {
-    if (!ops::all_finite(state->value)) {
-      bad = network_.first_nonfinite(saved_);
-      if (bad.empty()) bad = state->name;
-      break;
-    }
+  return statistics();
+}
+
+std::string Stepper::statistics() {
+  for (const nn::StatePtr& state : network_.store().states()) {
+    if (ops::all_finite(state->value)) continue;
+    const std::string layer = network_.first_nonfinite(saved_);
+    return layer.empty() ? state->name : layer;
   }
-  if (bad.empty()) {
-    bad = optimizer_.step(lr);
-    if (!bad.empty()) bad = "the update of " + bad;
-  }
-  if (!bad.empty()) {
-    for (std::size_t i = 0; i < states.size(); ++i) states[i]->value.copy_from(states_before_[i]);
-  }
-  return bad;
+  return {};
 }
 
 }  // namespace rn::train

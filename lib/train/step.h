@@ -2,6 +2,7 @@
 // committed together or not at all.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,9 +13,26 @@
 
 namespace rn::train {
 
+struct StepOptions {
+  // The batch goes through the network in parts of at most so many images, whose gradients are
+  // added; batch norms see the part. 0: as a whole.
+  std::int64_t micro_batch = 0;
+  double label_smoothing = 0;
+  double dropout = 0;  // of the features before the last layer
+  std::uint64_t seed = 1;
+};
+
+// Where the step stands, for what is drawn anew in each.
+struct StepAt {
+  std::int64_t step = 0;    // steps done before
+  std::int64_t update = 1;  // the optimizer's own count, from 1: steps that were taken, and this
+  // Called before each part, images [first, first + count) of the batch: sets the blocks' gates.
+  std::function<void(std::int64_t first, std::int64_t count)> gates = {};
+};
+
 struct StepResult {
-  double loss_sum = 0;  // over the images of the batch
-  std::int64_t errors = 0;
+  double loss_sum = 0;      // over the images of the batch
+  std::int64_t errors = 0;  // against the label, of a mixed image that with the larger share
   std::int64_t images = 0;
   // Empty: committed. Else what was not finite first ("stage1.block2.conv1", "the loss", "the
   // update of linear.weight"); then nothing was changed.
@@ -24,14 +42,20 @@ struct StepResult {
 class Stepper {
  public:
   // Both must outlive it; the optimizer holds the network's parameters.
-  Stepper(models::Network& network, Sgd& optimizer, const MemoryMode& memory = {});
-  StepResult run(const data::Batch& batch, double lr);
+  Stepper(models::Network& network, Optimizer& optimizer, StepOptions options = {},
+          const MemoryMode& memory = {});
+  StepResult run(const data::Batch& batch, double lr, const StepAt& at = {});
 
  private:
-  std::string commit(double lr);
+  // Forward, backward and running statistics of images [first, first + count); what was not
+  // finite.
+  std::string part(const data::Batch& batch, std::int64_t first, std::int64_t count,
+                   const StepAt& at, StepResult& result);
+  std::string statistics();
 
   models::Network& network_;
-  Sgd& optimizer_;
+  Optimizer& optimizer_;
+  StepOptions options_;
   MemoryMode memory_;
   TensorPool pool_;
   models::Saved saved_;

@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 
 #include "base/log.h"
+#include "train/early.h"
 
 namespace rn::train {
 namespace {
@@ -19,7 +20,7 @@ double rate(std::int64_t images, double seconds) {
 
 Trainer::Trainer(Session& session)
     : s_(session),
-      stepper_(*session.network, *session.sgd, session.options.memory),
+      stepper_(*session.network, *session.optimizer, session.options.step, session.options.memory),
       eval_pool_(session.network->store().device()),
       progress_(session.options.progress ? *session.options.progress : no_progress_),
       table_(!session.subsets.val.empty() && session.eval_on != EvalOn::none,
@@ -63,6 +64,7 @@ Ended Trainer::run() {
          position());
   }
   progress_.line(table_.header());
+  if (recorded()) keep();
   data::Batcher batcher(*s_.train, {.indices = s_.subsets.train,
                                     .batch = s_.options.batch,
                                     .shuffle = true,
@@ -71,14 +73,16 @@ Ended Trainer::run() {
                                     .dtype = s_.options.dtype,
                                     .seed = s_.options.seed,
                                     .first_epoch = state.epoch,
-                                    .first_batch = state.step_in_epoch});
+                                    .first_batch = state.step_in_epoch,
+                                    .loaders = s_.options.loaders});
   bool working = false;
   for (;;) {
-    const bool last = state.step == s_.total;
-    if ((state.step_in_epoch == s_.per_epoch || last) && !recorded()) {
+    const bool ends = state.step == s_.total;
+    if ((state.step_in_epoch == s_.per_epoch || ends) && !recorded()) {
       if (std::exchange(working, false)) progress_.end();
       if (!finish_epoch()) break;
     }
+    const bool last = at_end();
     if (state.step_in_epoch == s_.per_epoch) {  // its row stands: on to the next
       ++state.epoch;
       state.step_in_epoch = state.errors = state.images = 0;
@@ -121,20 +125,23 @@ void Trainer::train_step(const data::Batch& batch, Clock::time_point begin) {
   TrainingState& state = s_.state();
   const double lr = s_.schedule->lr(state.step);
   const TrainOptions& o = s_.options;
-  if (o.keep_blocks > 0) {
-    draw_blocks(*s_.network, o.seed, state.step, o.keep_blocks);
-  } else {
-    draw_depth(*s_.network, o.seed, state.step, batch.images.dim(0), o.depth_mode);
-  }
-  const StepResult result = stepper_.run(batch, lr);
+  StepAt at{.step = state.step, .update = s_.updates() + 1};
+  if (o.keep_blocks > 0) draw_blocks(*s_.network, o.seed, state.step, o.keep_blocks);
+  at.gates = [&](std::int64_t first, std::int64_t count) {
+    if (o.keep_blocks > 0) return;
+    draw_depth(*s_.network, o.seed, state.step, count, o.depth_mode, first);
+  };
+  const StepResult result = stepper_.run(batch, lr, at);
   s_.network->reset_gates();
-  if (!result.diverged.empty()) diverged(result.diverged, lr);
+  if (!result.diverged.empty()) return skipped(result.diverged, lr);
+  state.skipped_in_row = 0;
   advanced_ = true;
   ++state.step;
   ++state.step_in_epoch;
   state.loss_sum += result.loss_sum;
   state.errors += result.errors;
   state.images += result.images;
+  take_average();
 
   const double seconds = seconds_since(begin);
   for (double* total : {&step_seconds_, &epoch_seconds_, &log_seconds_}) *total += seconds;
@@ -170,6 +177,38 @@ void Trainer::diverged(const std::string& where, double lr) {
        kept ? fmt::format(", {} holds step {}", s_.checkpoint, saved_step_) : "");
 }
 
+void Trainer::skipped(const std::string& where, double lr) {
+  TrainingState& state = s_.state();
+  constexpr std::int64_t most_in_row = 10;
+  if (s_.options.on_nan == OnNan::stop || state.skipped_in_row + 1 == most_in_row) {
+    diverged(where, lr);
+  }
+  advanced_ = true;
+  ++state.step;
+  ++state.step_in_epoch;
+  ++state.skipped;
+  ++state.skipped_in_row;
+  warn("step {} skipped at lr {:.4g}: {} is not finite ({} skipped so far, {} in a row end it)",
+       state.step, lr, where, state.skipped, most_in_row);
+  log_event(
+      io::Json().add("event", "skipped").add("step", state.step).add("lr", lr).add("where", where));
+}
+
+void Trainer::take_average() {
+  TrainingState& state = s_.state();
+  const AverageOptions& o = s_.options.average;
+  if (!s_.average) return;
+  if (state.step < o.start.steps(s_.per_epoch)) return s_.average->copy();
+  if (state.step % std::max<std::int64_t>(1, o.every.steps(s_.per_epoch)) != 0) return;
+  s_.average->update(average_decay(o.decay, state.averaged++));
+}
+
+bool Trainer::at_end() const {
+  if (s_.state().step == s_.total) return true;
+  const bool has_val = !s_.subsets.val.empty();
+  return recorded() && stalled(deciding_error(s_.file.curves, has_val), s_.options.patience);
+}
+
 // Whether the period `every` came to an end in the epoch that ends here.
 bool Trainer::evaluation_due() const {
   const TrainingState& state = s_.state();
@@ -180,6 +219,7 @@ bool Trainer::evaluation_due() const {
 
 std::optional<Evaluation> Trainer::measure(const data::Source& source, const char* what,
                                            std::vector<std::int64_t> indices) {
+  const Exchanged exchanged(s_.averaged());
   Evaluation found = evaluate(*s_.network, source, s_.file.normalization,
                               {.indices = std::move(indices),
                                .what = what,
@@ -192,12 +232,16 @@ std::optional<Evaluation> Trainer::measure(const data::Source& source, const cha
 
 bool Trainer::finish_epoch() {
   std::optional<Evaluation> val, test;
+  bool ends = s_.state().step == s_.total;
   if (s_.eval_on != EvalOn::none && evaluation_due()) {
     if (!s_.subsets.val.empty()) {
       val = measure(*s_.train, "validation", s_.subsets.val);
       if (!val) return false;
+      std::vector<double> errors = s_.file.curves.val_error;
+      errors.push_back(val->error());
+      ends = ends || stalled(errors, s_.options.patience);
     }
-    if (s_.eval_on == EvalOn::test || s_.state().step == s_.total) {
+    if (s_.eval_on == EvalOn::test || ends) {
       test = measure(*s_.test, "test", {});
       if (!test) return false;
     }
@@ -205,6 +249,10 @@ bool Trainer::finish_epoch() {
   record(val ? &*val : nullptr, test ? &*test : nullptr);
   advanced_ = true;
   show_row();
+  if (at_end() && s_.state().step < s_.total) {
+    progress_.line(fmt::format("no better in {} evaluations: stopped early", s_.options.patience));
+  }
+  keep();
   epoch_seconds_ = 0;
   epoch_images_ = 0;
   return true;

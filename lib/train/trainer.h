@@ -43,12 +43,16 @@ class Trainer {
   std::optional<Evaluation> measure(const data::Source& source, const char* what,
                                     std::vector<std::int64_t> indices);
   void record(const Evaluation* val, const Evaluation* test);
+  bool at_end() const;  // the last step is done, or training stops early, and its row stands
+  void take_average();  // after a step
+  void skipped(const std::string& where, double lr);  // a step that is not finite: goes on, or not
   void show_row();
   void begin_work(std::int64_t first_image);
   [[noreturn]] void diverged(const std::string& where, double lr);
   void log_event(const io::Json& event);
   void log_start();
   void save();  // the checkpoint
+  void keep();  // links what --keep-best and --keep-last want to the checkpoint, after a row
   void save_if_due();
 
   Session& s_;

@@ -74,9 +74,15 @@ void Trainer::log_event(const io::Json& event) {
 void Trainer::save() {
   TrainingState& state = s_.state();
   if (log_.on()) state.log_bytes = log_.bytes();
-  state.slots = s_.sgd->slots();
+  state.slots = s_.optimizer->slots();
+  const Exchanged exchanged(s_.averaged());
+  if (s_.average) {
+    state.slots[TrainingState::trained] = s_.average->parameters();
+    state.trained_state = s_.average->states();
+  }
   const io::Bytes image = save_model(*s_.network, s_.file, s_.options.volatile_provenance);
   state.slots.clear();
+  state.trained_state.clear();
   io::write_file(s_.checkpoint, image);
   log_.sync();
   saved_step_ = state.step;
@@ -121,7 +127,8 @@ bool Trainer::write_output() {
   ModelFile file = s_.file;
   file.training->complete = true;
   file.training->log_bytes = 0;  // of this machine's clock: not part of the result
-  if (o.save_optimizer) file.training->slots = s_.sgd->slots();
+  if (o.save_optimizer) file.training->slots = s_.optimizer->slots();
+  const Exchanged exchanged(s_.averaged());
   bool written = false;
   try {
     written = io::write_file(o.output, save_model(*s_.network, file, o.volatile_provenance));

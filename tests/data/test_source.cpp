@@ -33,16 +33,16 @@ TEST_CASE("data URIs that make no sense list what is known") {
   };
   for (const char* uri : {"", "cifar10", "imagenet:/x", ":shapes", "synth"}) {
     CAPTURE(uri);
-    CHECK(contains(refusal(uri), "cifar10:DIR, h5:FILE, synth:shapes"));
+    CHECK(contains(refusal(uri), "cifar10:DIR, csv:FILE, h5:FILE, synth:NAME"));
   }
   CHECK(contains(refusal("cifar10:"), "DIR is missing after the colon"));
-  CHECK(contains(refusal("synth:circles"), "built-in sets are synth:shapes"));
+  CHECK(contains(refusal("synth:squares"), "built-in sets are synth:shapes, synth:spirals"));
   const test::TempDir dir;
   test::put(dir / "set.h5", "");
   CHECK(contains(refusal(dir / "set.h5"), "did you mean h5:" + (dir / "set.h5") + "?"));
   CHECK(contains(error_of(ErrorKind::usage, [] { open_source("synth:shapes", Split::val); }),
                  "no val split"));
-  CHECK(source_kinds().size() == 3);
+  CHECK(source_kinds().size() == 4);
   CHECK(source_splits("synth:shapes") == std::vector<Split>{Split::train, Split::test});
 }
 

@@ -20,6 +20,7 @@
 
 #include "fuzz/h5_images.h"
 #include "fuzz/h5_readers.h"
+#include "fuzz/result_images.h"
 
 // Signals come here; an error of memory ends in abort. libhdf5 forgets memory on damaged files.
 // Other programs than the sanitizers' never look at these.
@@ -192,7 +193,7 @@ int main(int argc, char** argv) {
   std::vector<io::Bytes> seeds;
   for (const io::Bytes& sound :
        {fuzz::model_image(), fuzz::keras_image(false), fuzz::keras_image(true), fuzz::data_image(),
-        fuzz::lesion_image()}) {
+        fuzz::lesion_image(), study::to_h5(fuzz::paths_result()).image()}) {
     seeds.push_back(sound);
     seeds.push_back(fuzz::in_old_layout(sound));
     if (!fuzz::holds([&] { io::H5::open_image(seeds.back(), "seed"); })) fuzz::broken("a bad seed");

@@ -53,16 +53,16 @@ void copy_group(hid_t from, hid_t to) {
   }
 }
 
-models::NetworkSpec small_network() {
+}  // namespace
+
+models::NetworkSpec small_network(std::size_t blocks) {
   models::NetworkSpec spec = models::make_arch("resnet20-cifar");
   spec.arch = "small";
   spec.height = spec.width = 8;
   spec.classes = 3;
-  spec.blocks.erase(spec.blocks.begin() + 1, spec.blocks.end());
+  spec.blocks.erase(spec.blocks.begin() + static_cast<std::ptrdiff_t>(blocks), spec.blocks.end());
   return spec;
 }
-
-}  // namespace
 
 io::Bytes in_old_layout(const io::Bytes& image) {
   const File from(image), to({});
@@ -74,7 +74,7 @@ io::Bytes in_old_layout(const io::Bytes& image) {
 }
 
 io::Bytes model_image() {
-  const models::NetworkSpec spec = small_network();
+  const models::NetworkSpec spec = small_network(1);
   models::Network network(spec, Dtype::f32);
   network.initialize(7);
   train::ModelFile file;
@@ -121,7 +121,7 @@ io::Bytes data_image() {
 }
 
 io::Bytes lesion_image() {
-  const models::NetworkSpec spec = small_network();
+  const models::NetworkSpec spec = small_network(1);
   study::LesionResult r;
   r.options.trials = 2;
   r.options.study = study::Study::shapley;

@@ -6,6 +6,7 @@
 
 #include "fuzz/check.h"
 #include "fuzz/choices.h"
+#include "models/network_spec.h"
 
 namespace rn::fuzz {
 
@@ -49,6 +50,9 @@ inline hsize_t count_attributes(hid_t object) {
   return count;
 }
 
+// The first blocks of a CIFAR network, for small images and three classes.
+models::NetworkSpec small_network(std::size_t blocks);
+
 // Sound files, small: a model, a data set, a lesion study, and Keras' older layout and its newer.
 io::Bytes model_image();
 io::Bytes data_image();
@@ -58,6 +62,11 @@ io::Bytes keras_image(bool numbered);
 // The same content in the oldest layout that libhdf5 writes, as h5py does: without checksums, so
 // that damaged bytes get far.
 io::Bytes in_old_layout(const io::Bytes& image);
+
+// Goes down the tree of an opened file by choice; the path it came to.
+std::string walk(Choices& choices, hid_t file);
+// Changes one thing in a file.
+void stroke(Choices& choices, hid_t file);
 
 // One of the above or an empty file, changed by as many hostile strokes as there are choices.
 io::Bytes hostile_image(Choices& choices);

@@ -12,7 +12,9 @@
 #include "io/schema.h"
 #include "plot/curves.h"
 #include "study/describe.h"
+#include "study/geometry_result.h"
 #include "study/lesion_studies.h"
+#include "study/paths_result.h"
 #include "train/describe.h"
 #include "train/model_file.h"
 
@@ -30,10 +32,13 @@ inline void read_data(const io::Bytes& image) {
     holds([&] {
       const auto source = data::open_source(uri, split, 1000);
       const data::Info& info = source->info();
+      std::vector<double> point(info.points ? static_cast<std::size_t>(info.channels) : 0);
       io::Bytes pixels(static_cast<std::size_t>(info.height * info.width * info.channels));
       for (std::int64_t i = 0; i < info.count; ++i) {
         const std::int32_t label =
-            source->read(i, {reinterpret_cast<std::uint8_t*>(pixels.data()), pixels.size()});
+            info.points
+                ? source->read_point(i, point)
+                : source->read(i, {reinterpret_cast<std::uint8_t*>(pixels.data()), pixels.size()});
         if (label < 0 || label >= info.classes()) broken("a label of no class");
       }
     });
@@ -44,10 +49,22 @@ inline void read_data(const io::Bytes& image) {
 inline void read_study(const io::H5& file) {
   study::describe_text(file);
   study::describe_json(file);
+  holds([&] {
+    const study::PathsResult r = study::read_paths(file);
+    study::to_table(r, study::main_table(r));
+    study::to_h5(r);
+  });
   for (const auto& found : study::studies_of({study::read_lesions(file)}, {"fuzz"})) {
     study::to_table(found.result);
     study::to_h5(found.result);
   }
+}
+
+inline void read_geometry(const io::H5& file) {
+  const study::GeometryResult result = study::read_geometry(file);
+  study::to_text(result);
+  study::to_json(result);
+  study::to_h5(result);
 }
 
 inline void read_everything(const io::Bytes& image) {
@@ -67,6 +84,7 @@ inline void read_everything(const io::Bytes& image) {
     holds([&] { train::describe_text(file, all); });
     holds([&] { train::describe_json(file, all); });
     if (study::knows(file)) holds([&] { read_study(file); });
+    holds([&] { read_geometry(file); });
   });
   if (ours && format == io::schema::Format::data) read_data(image);
 }

@@ -208,29 +208,6 @@ void put_attribute(Choices& choices, hid_t at, const std::string& name) {
   H5Sclose(extent.space), H5Tclose(type);
 }
 
-// Goes down the tree by choice; the path it came to.
-std::string walk(Choices& choices, hid_t file) {
-  std::string path = "/";
-  for (int depth = 0; depth < 6; ++depth) {
-    H5G_info_t info;
-    if (H5Gget_info_by_name(file, path.c_str(), &info, H5P_DEFAULT) < 0 || info.nlinks == 0 ||
-        choices.one_in(4)) {
-      break;
-    }
-    char name[256];
-    if (H5Lget_name_by_idx(file, path.c_str(), H5_INDEX_NAME, H5_ITER_INC,
-                           choices.below(info.nlinks), name, sizeof name, H5P_DEFAULT) < 0) {
-      break;
-    }
-    path += (path.size() > 1 ? "/" : "") + std::string(name);
-    const hid_t object = H5Oopen(file, path.c_str(), H5P_DEFAULT);
-    const bool is_group = object >= 0 && H5Iget_type(object) == H5I_GROUP;
-    if (object >= 0) H5Oclose(object);
-    if (!is_group) break;
-  }
-  return path;
-}
-
 void change_number(Choices& choices, hid_t file, const std::string& path) {
   const hid_t set = H5Dopen2(file, path.c_str(), H5P_DEFAULT);
   if (set < 0) return;
@@ -286,6 +263,30 @@ void put_links(Choices& choices, hid_t file, hid_t group, const std::string& nam
   }
 }
 
+}  // namespace
+
+std::string walk(Choices& choices, hid_t file) {
+  std::string path = "/";
+  for (int depth = 0; depth < 6; ++depth) {
+    H5G_info_t info;
+    if (H5Gget_info_by_name(file, path.c_str(), &info, H5P_DEFAULT) < 0 || info.nlinks == 0 ||
+        choices.one_in(4)) {
+      break;
+    }
+    char name[256];
+    if (H5Lget_name_by_idx(file, path.c_str(), H5_INDEX_NAME, H5_ITER_INC,
+                           choices.below(info.nlinks), name, sizeof name, H5P_DEFAULT) < 0) {
+      break;
+    }
+    path += (path.size() > 1 ? "/" : "") + std::string(name);
+    const hid_t object = H5Oopen(file, path.c_str(), H5P_DEFAULT);
+    const bool is_group = object >= 0 && H5Iget_type(object) == H5I_GROUP;
+    if (object >= 0) H5Oclose(object);
+    if (!is_group) break;
+  }
+  return path;
+}
+
 void stroke(Choices& choices, hid_t file) {
   const std::string path = walk(choices, file);
   const std::string name = name_of(choices);
@@ -321,8 +322,6 @@ void stroke(Choices& choices, hid_t file) {
   }
   H5Oclose(object);
 }
-
-}  // namespace
 
 io::Bytes hostile_image(Choices& choices) {
   static const io::Bytes starts[] = {model_image(),

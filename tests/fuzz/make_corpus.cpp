@@ -94,6 +94,21 @@ void h5_seeds() {
   }
 }
 
+void results_seeds() {
+  // Choices: which result to begin with, then single numbers and strokes.
+  for (int start = 0; start < 24; ++start) {
+    const std::string first(1, static_cast<char>(start));
+    put("results", fmt::format("sound{}", start), first);
+    const int kind = start % 9;
+    put("results", fmt::format("sound{}-number", start),
+        first + "\1"s + static_cast<char>(6 * start) + "\1\2"s + static_cast<char>(kind + 1) +
+            "\1\1\3\2\1\5\4\3"s);
+    put("results", fmt::format("sound{}-stroke", start),
+        first + "\2"s + static_cast<char>(8 * start) + "\1\2\3"s + static_cast<char>(kind) +
+            "\1\2\3\4"s);
+  }
+}
+
 void convert_seeds() {
   // Choices again: which weight file to begin with, then strokes.
   for (int start = 0; start < 12; ++start) {
@@ -118,5 +133,6 @@ int main(int argc, char** argv) {
   torch_seeds();
   convert_seeds();
   h5_seeds();
+  results_seeds();
   return 0;
 }

@@ -13,7 +13,7 @@ if ! "$python" -c 'import numpy, h5py' 2>/dev/null; then
   echo "skipped: no $python with numpy and h5py (PYTHON=...)"
   exit 77
 fi
-[ $# -gt 0 ] || set -- torch keras trained
+[ $# -gt 0 ] || set -- torch keras trained training
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 failed=0 done=0

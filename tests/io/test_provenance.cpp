@@ -71,6 +71,32 @@ TEST_CASE("without what changes from run to run, provenance is the same bytes an
   CHECK((c.image() != a.image()));
 }
 
+TEST_CASE("where things are is no part of the content") {
+  CHECK(without_path("cifar10:/data/cifar") == "cifar10");
+  CHECK(without_path("h5:a:b.h5") == "h5");
+  CHECK(without_path("synth:shapes") == "synth:shapes");
+  CHECK(without_path("").empty());
+  const std::string config =
+      "arch = \"resnet20-cifar\"\ninit = \"/home/m.h5\"\ndata = \"cifar10:/a \\\"b\\\"\"\nmap = "
+      "\"m.tsv\"\n"
+      "classes = \"c.txt\"\nlr = 0.1\n";
+  CHECK(without_paths(config) == "arch = \"resnet20-cifar\"\ndata = \"cifar10\"\nlr = 0.1\n");
+  CHECK(without_paths("data = \"synth:shapes\"\n# FILE = \"-\"\n") ==
+        "data = \"synth:shapes\"\n# FILE = \"-\"\n");
+  // What a file of somebody else's may hold.
+  CHECK(without_paths("data\ndata = \ndata = \"\n") == "data\ndata = \"\"\ndata = \"\"\n");
+
+  Provenance here = sample(), there = sample();
+  here.config = "data = \"cifar10:/here\"\ninit = \"a.h5\"\n";
+  there.config = "data = \"cifar10:/there/too\"\ninit = \"b.h5\"\n";
+  H5 a = H5::create(), b = H5::create();
+  write(a, here, false);
+  write(b, there, false);
+  CHECK((a.image() == b.image()));
+  CHECK(round_trip(here, true).config == here.config);
+  CHECK(round_trip(here, false).config == "data = \"cifar10\"\n");
+}
+
 TEST_CASE("a file without provenance reads as an empty record") {
   H5 file = H5::create();
   CHECK(read_provenance(H5::open_image(file.image(), "x.h5")).tool.empty());

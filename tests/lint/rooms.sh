@@ -31,6 +31,8 @@ find lib tools -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' | s
   }
   /^[ \t]*#[ \t]*include/ {
     if (/<zip\.h>/ && FILENAME != "lib/io/zip.cpp") complain("zip archives through io/zip.h")
+    if (/<zlib\.h>/ && FILENAME != "lib/io/gzip.cpp") complain("gzip through io/gzip.h")
+    if (/<jpeglib\.h>|<png\.h>/ && FILENAME !~ /^lib\/io\/picture_/) complain("images through io/picture.h")
     if (/nlohmann/ && room != "io" && room != "convert") complain("JSON is parsed in lib/io and lib/convert only")
     if (/hdf5/ && room != "io") complain("HDF5 is for lib/io only")
     if (/dnnl|cblas\.h|lapacke\.h/ && room != "ops") complain("this library is for lib/ops only")

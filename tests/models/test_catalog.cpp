@@ -24,6 +24,13 @@ TEST_CASE("parameter counts are the published ones") {
   CHECK(parameters("vgg15-cifar") == 128 * (27 + 13 * 9 * 128 + 14 * 2) + 129 * 10);
   CHECK(parameters("vgg15-cifar", {.batch_norm = false}) ==
         128 * (27 + 13 * 9 * 128 + 14) + 129 * 10);
+  // Published: 1.7 M and 10.2 M; 2.7 M and 36.5 M; 64.7 M.
+  CHECK(parameters("preresnet164-cifar") == 1703258);
+  CHECK(parameters("preresnet1001-cifar") == 10327706);
+  CHECK(parameters("wrn16-4-cifar") == 2748890);
+  CHECK(parameters("wrn28-10-cifar") == 36479194);
+  CHECK(parameters("wrn28-10-cifar", {.classes = 100}) == 36536884);
+  CHECK(parameters("preresnet200") == 64673832);
   CHECK(parameters("resnet50-keras") == 25583592);
   CHECK(parameters("resnet50v2-keras") == 25568360);
 }

@@ -114,7 +114,11 @@ void loss_cases(Cases& cases);
 void reduce_cases(Cases& cases);
 void index_cases(Cases& cases);
 void optimizer_cases(Cases& cases);
+void adam_cases(Cases& cases);
+void clip_cases(Cases& cases);
+void dropout_cases(Cases& cases);
 void stream_cases(Cases& cases);
+void ck_cases(Cases& cases);
 void flow_cases(Cases& cases);
 
 // Throws std::runtime_error unless `call` throws a shape error that names `op`.

@@ -66,7 +66,11 @@ Cases all_cases() {
   reduce_cases(cases);
   index_cases(cases);
   optimizer_cases(cases);
+  adam_cases(cases);
+  clip_cases(cases);
+  dropout_cases(cases);
   stream_cases(cases);
+  ck_cases(cases);
   flow_cases(cases);
   return cases;
 }
@@ -101,9 +105,9 @@ std::vector<Way> ways_of(const Case& of, const Options& options, Device device) 
   };
   if (wanted("fp32")) ways.push_back({Dtype::f32});
   if (wanted("fp64")) ways.push_back({Dtype::f64});
-  if (wanted("bf16") && of.bf16 && device.is_cpu()) {
+  if (wanted("bf16") && of.bf16) {
     ways.push_back({Dtype::bf16, ops::Bf16::widened});
-    if (ops::has_native_bf16()) ways.push_back({Dtype::bf16, ops::Bf16::native});
+    if (device.is_cpu() && ops::has_native_bf16()) ways.push_back({Dtype::bf16, ops::Bf16::native});
   }
   return ways;
 }

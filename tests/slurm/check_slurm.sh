@@ -1,5 +1,5 @@
 #!/bin/sh
-# check_slurm.sh BUILD: runs share/slurm/lesion-array.sbatch on a Slurm of its own (slurmctld and two
+# check_slurm.sh BUILD: runs the arrays of share/slurm on a Slurm of its own (slurmctld and two
 # slurmd on this machine, without munge and cgroups) and compares with a study in one piece. Needs
 # root and Debian's slurmctld, slurmd, slurm-client; takes about a minute.
 set -eu
@@ -88,7 +88,8 @@ study='--delete-random 1,2,3 --trials 8'
 resnet-lesion model.h5 --data synth:shapes $study --threads 1 --table -q >whole.tsv
 export MODEL=model.h5 DATA=synth:shapes STUDY="$study" RESNET_CHECKPOINT_EVERY=0.001s
 cd .. # logs and messages are found from here
-submit() { (cd work && sbatch --parsable "$@" "$source/share/slurm/lesion-array.sbatch"); }
+array=lesion
+submit() { (cd work && sbatch --parsable "$@" "$source/share/slurm/$array-array.sbatch"); }
 wait_for() { # wait_for SECONDS: until no job is left
   tries=0
   moved=
@@ -105,14 +106,35 @@ wait_for() { # wait_for SECONDS: until no job is left
   done
 }
 
+whole_job() { # whole_job JOB
+  state=$(scontrol show job "$1" | sed -n 's/.*JobState=\([A-Z]*\).*/\1/p')
+  [ "$state" = COMPLETED ] || fail "the last job is $state"
+}
+
 id=$(submit --array=1-4)
 last=$(submit --dependency=afterok:"$id")
 wait_for 180
-state=$(scontrol show job "$last" | sed -n 's/.*JobState=\([A-Z]*\).*/\1/p')
-[ "$state" = COMPLETED ] || fail "the last job is $state"
+whole_job "$last"
 resnet-plot work/lesion.h5 --table | cmp - work/whole.tsv || fail "the shards give another table"
 grep -q '<svg' work/lesion.svg || fail "no picture"
 echo "check-slurm: an array of 4 tasks and the job after it: the table of one piece, and a picture"
+
+# Paths. The nodes have one CPU each.
+array=paths STUDY='--spectrum --limit-test 32 --batch 4 --branches --sample --trials 6'
+export STUDY
+# shellcheck disable=SC2086
+(cd work && resnet-paths model.h5 --data synth:shapes $STUDY --threads 1 -o one.h5 -q >/dev/null)
+id=$(submit --array=1-3 --cpus-per-task=1 --mem=0)
+last=$(submit --cpus-per-task=1 --mem=0 --dependency=afterok:"$id")
+wait_for 180
+whole_job "$last"
+for show in effective sampled branches; do
+  resnet-plot work/one.h5 --table --show $show >one.tsv
+  resnet-plot work/paths.h5 --table --show $show | cmp - one.tsv || fail "the shards of paths give other $show"
+done
+grep -q '<svg' work/paths.svg || fail "no picture of paths"
+echo "check-slurm: paths as an array of 3 tasks and the job after it: the tables of one piece, and a picture"
+array=lesion STUDY=$study
 
 # A task that is told to stop saves, is queued again, and goes on.
 export RESNET_MEMORY_LIMIT=1M OUT=again # many slices

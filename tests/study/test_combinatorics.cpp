@@ -44,4 +44,5 @@ TEST_CASE("McNemar's exact test", "[study]") {
   CHECK(mcnemar_p(1, 5) == Approx(2 * (1 + 6) / 64.0));  // 2 * P(X <= 1), n = 6
   CHECK(mcnemar_p(5, 1) == mcnemar_p(1, 5));
   CHECK(mcnemar_p(3000, 2000) < 1e-40);
+  CHECK(mcnemar_p(600'000'000, 400'000'000) == 0);  // told at once
 }

@@ -215,6 +215,11 @@ TEST_CASE("damaged results are refused", "[study]") {
   CHECK(test::contains(refused([](auto& b) { b.tallies[1].errors = -1; }), "row 1"));
   CHECK(test::contains(refused([](auto& b) { b.index[0] = 1; }), "intact"));
   CHECK(test::contains(refused([](auto& b) { b.total = 0; }), "lesions of the study"));
+  CHECK(test::contains(refused([](auto& b) {
+                         b.blocks.assign(most_blocks + 1, b.blocks.front());
+                         for (auto& lesion : b.lesions) lesion.places.resize(b.blocks.size());
+                       }),
+                       "has 10001 blocks"));
   // What tables and pictures index by must be there.
   CHECK(test::contains(refused([](auto& b) { b.lesions[2].places[0].block = 99; }), "no order"));
   CHECK(test::contains(refused([](auto& b) { b.lesions[2].places[0].block = 1; }), "no order"));

@@ -47,6 +47,9 @@ TEST_CASE("the smallest range that carries a share", "[study]") {
   CHECK((range.first == 0 && range.last == 4));  // more than the whole sum
   CHECK(smallest_range(shares, 1.2).size() < 1);
   CHECK(smallest_range({}, .5).size() < 1);
+  // As many lengths as a result may have, and none that do: soon told.
+  CHECK(smallest_range(std::vector<double>(most_blocks + 1, 1e-9), .95).size() < 1);
+  CHECK(smallest_range(std::vector<double>(most_blocks + 1, NAN), .95).size() < 1);
 }
 
 // The mean over sampled paths of a length, against that over all of them.

@@ -24,8 +24,8 @@ struct Fixture {
                 dtype) {
     network.initialize(3);
     network.store().require_gradients();
-    sgd.emplace(SgdOptions{}, network.store());
-    stepper.emplace(network, *sgd);
+    optimizer.emplace(OptimizerOptions{}, network.store());
+    stepper.emplace(network, *optimizer);
     batch.images = Tensor({6, 8, 8, 3}, dtype, Tag::input);
     batch.labels = Tensor({6}, Dtype::i32, Tag::input);
     Rng rng(5, RngPurpose::test);
@@ -46,8 +46,8 @@ struct Fixture {
     };
     for (const auto& parameter : network.store().parameters()) add(parameter->value);
     for (const auto& state : network.store().states()) add(state->value);
-    const auto slots = sgd->slots();
-    for (const auto& [name, tensor] : slots.at(Sgd::slot)) add(tensor);
+    const auto slots = optimizer->slots();
+    for (const auto& [name, tensor] : slots.at("momentum")) add(tensor);
     return bytes;
   }
 
@@ -60,7 +60,7 @@ struct Fixture {
   }
 
   models::Network network;
-  std::optional<Sgd> sgd;
+  std::optional<Optimizer> optimizer;
   std::optional<Stepper> stepper;
   data::Batch batch;
 };
@@ -133,13 +133,13 @@ TEST_CASE("a step that diverges is not taken", "[train]") {
 TEST_CASE("decay may leave biases and norms alone", "[train]") {
   for (const Decay decay : {Decay::all, Decay::weights}) {
     Fixture f;
-    Sgd sgd({.momentum = 0, .nesterov = false, .weight_decay = 0.5, .decay = decay},
-            f.network.store());
+    Optimizer sgd({.momentum = 0, .nesterov = false, .weight_decay = 0.5, .decay = decay},
+                  f.network.store());
     f.network.store().zero_gradients();
     const float* scale = f.weights("stem.bn.weight");
     const float* weight = f.weights("stem.conv.weight");
     const float before = weight[0];
-    CHECK(sgd.step(0.1).empty());
+    CHECK(sgd.step(0.1, 1).empty());
     CHECK(weight[0] == Approx(0.95f * before));
     CHECK(scale[0] == Approx(decay == Decay::all ? 0.95f : 1.0f));
   }

@@ -122,7 +122,7 @@ TEST_CASE("what a finished training leaves", "[train]") {
   SECTION("pre-activation, mean image, decay on weights") {
     o.arch = "preresnet8-cifar";
     o.normalize = data::NormalizationKind::mean_image;
-    o.sgd.decay = Decay::weights;
+    o.optimizer.decay = Decay::weights;
   }
   train::train(o);
   const LoadedModel model = load_model(o.output, o.dtype);

@@ -23,21 +23,24 @@ struct PlotTool {
 inline void bind(CLI::App& app, PlotTool& o) {
   app.add_option("FILE", o.files,
                  "Models from resnet-train, results of resnet-lesion, resnet-paths, "
-                 "revnet-memprof; - is stdin")
+                 "revnet-memprof, resnet-geometry; - is stdin")
       ->type_name("FILE")
       ->required();
   app.add_option("--show", o.show,
                  "Models: panels, error (the default), loss, lr. Lesions: error, loss, flips or "
                  "confidence. Paths: lengths, sampled, effective, weights, damage; of tables also "
                  "boundaries, branches. Memory: depth (the default), timeline, cost, angle; of "
-                 "tables also peaks, reconstruction, fits, limits")
+                 "tables also peaks, reconstruction, fits, limits. Geometry: layers, ellipses, "
+                 "trajectories, spectrum, rank, converge, path, eigenvectors")
       ->type_name("WHAT")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CLI::IsMember(
-          {"error",     "loss",    "lr",     "flips",          "confidence", "lengths", "sampled",
-           "effective", "weights", "damage", "boundaries",     "branches",   "depth",   "timeline",
-           "cost",      "angle",   "peaks",  "reconstruction", "fits",       "limits"}));
+          {"error",   "loss",      "lr",      "flips",       "confidence",   "lengths",
+           "sampled", "effective", "weights", "damage",      "boundaries",   "branches",
+           "depth",   "timeline",  "cost",    "angle",       "peaks",        "reconstruction",
+           "fits",    "limits",    "layers",  "ellipses",    "trajectories", "spectrum",
+           "rank",    "converge",  "path",    "eigenvectors"}));
   app.add_option("--label", o.labels,
                  "Name of a model or study in the legend; once for each, in order")
       ->type_name("TEXT")
@@ -51,9 +54,11 @@ inline void bind(CLI::App& app, PlotTool& o) {
   app.add_option("--style", o.style, "Draw with this file instead of share/figures/*.gp")
       ->type_name("FILE");
   cli::add_common(app, o.common, {cli::Common::output});
-  app.add_option("--format", o.format, "svg, png or pdf; otherwise by the suffix of the output")
+  app.add_option(
+         "--format", o.format,
+         "svg, png, pdf or gif (geometry: an animation); otherwise by the suffix of the output")
       ->type_name("FORMAT")
-      ->check(CLI::IsMember({"svg", "png", "pdf"}));
+      ->check(CLI::IsMember({"svg", "png", "pdf", "gif"}));
   app.add_flag("--table", o.table, "Print the numbers on stdout, as TSV, and draw nothing");
   app.add_flag("--emit-gnuplot", o.emit, "Print the gnuplot script on stdout, and draw nothing");
 }
@@ -65,7 +70,7 @@ inline plot::Format picture_format(const PlotTool& o) {
     fail(ErrorKind::usage, "nowhere to draw: give -o FILE.svg, .png or .pdf; or --table");
   }
   if (!o.emit && output == "-" && o.format.empty()) {
-    fail(ErrorKind::usage, "-o - needs --format svg, png or pdf");
+    fail(ErrorKind::usage, "-o - needs --format svg, png, pdf or gif");
   }
   const auto format = !o.format.empty()                 ? plot::parse_format(o.format)
                       : output.empty() || output == "-" ? plot::Format::svg

@@ -8,7 +8,10 @@
 #include "base/log.h"
 #include "cli/run_tool.h"
 #include "cli/signals.h"
+#include "options/augment.h"
+#include "options/checks.h"
 #include "options/memory_mode.h"
+#include "options/train_optimizer.h"
 #include "train/options.h"
 
 namespace rn::tools {
@@ -18,11 +21,15 @@ using cli::Common;
 struct TrainTool {
   cli::CommonOptions common;
   train::TrainOptions train;
+  OptimizerTool optimizer;
+  AugmentTool augment;
+  bool loader_only = false;
   bool list_archs = false;
   bool no_bn = false;
   MemoryTool memory;
   std::optional<double> stochastic_depth;
   std::string depth_decay = "linear", depth_mode = "batch";
+  std::string activation = "tanh";
   std::string arch, normalize, decay = "all", schedule = "cosine", warmup_shape = "linear";
   std::string epochs = "10e", steps, warmup = "0e", eval_every = "1e", eval_on;
   std::string checkpoint_every, max_time, log_every = "50i";
@@ -30,40 +37,17 @@ struct TrainTool {
   std::optional<std::int64_t> limit_train, limit_test;
 };
 
-// Checks a length, and writes it in one way, so that recipes can be compared.
-inline CLI::Validator length(std::optional<train::Length::Unit> bare = {}) {
-  return CLI::Validator(
-      [bare](std::string& text) -> std::string {
-        try {
-          text = to_string(train::parse_length(text, bare));
-          return {};
-        } catch (const Error& error) {
-          return error.what();
-        }
-      },
-      "");
-}
-
-template <class Parse>
-inline CLI::Validator checked(Parse parse) {
-  return CLI::Validator(
-      [parse](std::string& text) -> std::string {
-        try {
-          parse(text);
-          return {};
-        } catch (const Error& error) {
-          return error.what();
-        }
-      },
-      "");
-}
-
 inline void bind_network(CLI::App& app, TrainTool& o) {
-  app.add_option("--arch", o.arch, "Architecture (resnet20-cifar); --list-archs shows them")
+  app.add_option("--arch", o.arch,
+                 "Architecture (resnet20-cifar; ck for points); --list-archs shows them")
       ->type_name("NAME");
-  app.add_option("--init", o.train.init,
-                 "Start from this model, its architecture and its weights; - is stdin")
-      ->type_name("MODEL");
+  CLI::Option* init =
+      app.add_option("--init", o.train.init,
+                     "Start from this model, its architecture and its weights; - is stdin")
+          ->type_name("MODEL");
+  app.add_option("--init-from", o.train.init, "The same as --init")
+      ->type_name("MODEL")
+      ->excludes(init);
   app.add_flag("--reset-head", o.train.reset_head,
                "With --init: a new last layer, for the classes of the data");
   app.add_option("--shortcut", o.train.shortcut,
@@ -74,11 +58,25 @@ inline void bind_network(CLI::App& app, TrainTool& o) {
                  "How padded shortcuts shrink: subsample or average")
       ->type_name("KIND")
       ->check(CLI::IsMember({"subsample", "average"}));
-  app.add_option("--width", o.train.width, "Channels of the first stage; 0: the architecture's own")
+  app.add_option("--width", o.train.width,
+                 "Channels of the first stage (ck: of all layers); 0: the architecture's own")
       ->type_name("INT")
       ->check(cli::whole(0, 4096));
   bind_sizes(app, o.memory);
   app.add_flag("--no-bn", o.no_bn, "Without batch norm; only vgg15-cifar works so");
+  app.add_option("--order", o.train.ck.order,
+                 "ck: which finite difference the layers are of, 0 (plain) to 3; 1 is residual")
+      ->type_name("K")
+      ->check(cli::whole(0, 3));
+  app.add_option("--layers", o.train.ck.layers, "ck: how many")
+      ->type_name("INT")
+      ->check(cli::whole(1, 10000));
+  app.add_option("--dl", o.train.ck.dl, "ck: step in depth")
+      ->type_name("FLOAT")
+      ->check(cli::real(1e-6, 1e6));
+  app.add_option("--activation", o.activation, "ck: tanh, sigmoid, relu or linear")
+      ->type_name("NAME")
+      ->check(checked(nn::parse_curve));
   app.add_option("--stochastic-depth", o.stochastic_depth,
                  "Leave branches out at random: the probability for the last block")
       ->type_name("P")
@@ -111,21 +109,18 @@ inline void bind_data(CLI::App& app, TrainTool& o) {
   app.add_option("--val", o.train.val, "Set N training images aside for validation")
       ->type_name("INT")
       ->check(cli::whole(0));
-  app.add_option("--pad", o.train.augment.pad,
-                 "Augment: pad by N zeros on all sides, and crop at random")
-      ->type_name("INT")
-      ->check(cli::whole(0, 4096));
-  app.add_flag("--flip,!--no-flip", o.train.augment.flip,
-               "Augment: mirror half of the images, drawn at random");
+  bind_augment(app, o.train.augment, o.augment);
   app.add_option("--normalize", o.normalize,
-                 "Input: channel (or as --init has it), mean-image or none")
+                 "Input: channel (or as --init has it), mean-image, mean-image-255 or none")
       ->type_name("KIND")
       ->check(checked(data::parse_normalization));
 }
 
 inline void bind_optimisation(CLI::App& app, TrainTool& o) {
   using Unit = train::Length::Unit;
-  app.add_option("--batch", o.train.batch, "Images a step")->type_name("INT")->check(cli::whole(1));
+  app.add_option("--batch", o.train.batch, "Images a step; 0: all of them, full batch")
+      ->type_name("INT")
+      ->check(cli::whole(0));
   app.add_option("--epochs", o.epochs, "How long to train: 20, 20e or 64000i (iterations)")
       ->type_name("LENGTH")
       ->transform(length(Unit::epochs));
@@ -155,11 +150,11 @@ inline void bind_optimisation(CLI::App& app, TrainTool& o) {
   app.add_option("--warmup-shape", o.warmup_shape, "linear, or constant (and then a jump)")
       ->type_name("KIND")
       ->check(checked(train::parse_warmup_shape));
-  app.add_option("--momentum", o.train.sgd.momentum, "Momentum")
+  app.add_option("--momentum", o.train.optimizer.momentum, "Momentum")
       ->type_name("FLOAT")
       ->check(cli::real(0, 1));
-  app.add_flag("--nesterov,!--no-nesterov", o.train.sgd.nesterov, "Nesterov's momentum");
-  app.add_option("--weight-decay", o.train.sgd.weight_decay, "Weight decay")
+  app.add_flag("--nesterov,!--no-nesterov", o.train.optimizer.nesterov, "Nesterov's momentum");
+  app.add_option("--weight-decay", o.train.optimizer.weight_decay, "Weight decay")
       ->type_name("FLOAT")
       ->check(cli::real(0));
   app.add_option("--decay", o.decay, "What decays: all, or weights (no biases, no norms)")
@@ -194,6 +189,12 @@ inline void bind_files(CLI::App& app, TrainTool& o) {
   not_recipe(app.add_option("--log-every", o.log_every, "A step event so often"))
       ->type_name("LENGTH")
       ->transform(length(train::Length::Unit::steps));
+  not_recipe(app.add_option("--loaders", o.train.loaders,
+                            "Threads that read and augment images; 0: as many as they need"))
+      ->type_name("N")
+      ->check(cli::whole(0, 1024));
+  not_recipe(app.add_flag("--loader-only", o.loader_only,
+                          "Only read and augment, an epoch or --steps, and say how fast"));
   not_recipe(app.add_flag("--save-optimizer", o.train.save_optimizer,
                           "Keep the optimizer's state in the model file"));
 }
@@ -202,10 +203,12 @@ inline void bind(CLI::App& app, TrainTool& o) {
   bind_network(app, o);
   bind_data(app, o);
   bind_optimisation(app, o);
+  bind_optimizer(app, o);
   cli::add_common(app, o.common,
                   {Common::seed, Common::device, Common::precision, Common::lanes, Common::threads,
                    Common::output});
   bind_files(app, o);
+  bind_keeping(app, o);
   cli::add_common(app, o.common,
                   {Common::json, Common::dry_run, Common::no_provenance, Common::progress});
 }
@@ -220,7 +223,7 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
   t.limit_train = o.limit_train.value_or(-1);
   t.limit_test = o.limit_test.value_or(-1);
   if (!o.normalize.empty()) t.normalize = data::parse_normalization(o.normalize);
-  if (!o.arch.empty()) t.arch = o.arch;
+  t.arch = o.arch;
   if (t.reset_head && t.init.empty()) {
     fail(ErrorKind::usage, "--reset-head goes with --init MODEL");
   }
@@ -230,6 +233,7 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
   }
   take(o.memory, t);
   t.batch_norm = !o.no_bn;
+  t.ck.curve = nn::parse_curve(o.activation);
   t.stochastic_depth = o.stochastic_depth;
   t.depth_decay = train::parse_depth_decay(o.depth_decay);
   t.depth_mode = train::parse_depth_mode(o.depth_mode);
@@ -238,7 +242,9 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
   for (const auto& one : o.milestones) t.schedule.milestones.push_back(parse_length(one));
   t.schedule.warmup = parse_length(o.warmup);
   t.schedule.warmup_shape = parse_warmup_shape(o.warmup_shape);
-  t.sgd.decay = parse_decay(o.decay);
+  t.optimizer.decay = parse_decay(o.decay);
+  apply_optimizer(o.optimizer, t);
+  apply_augment(o.augment, t.augment);
   t.eval_every = parse_length(o.eval_every);
   if (!o.eval_on.empty()) t.eval_on = parse_eval_on(o.eval_on);
   if (!o.checkpoint_every.empty()) t.checkpoint_every = parse_period(o.checkpoint_every);

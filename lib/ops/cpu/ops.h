@@ -3,7 +3,10 @@
 
 #include <span>
 
+#include "ops/adam.h"
 #include "ops/batch_norm.h"
+#include "ops/clip.h"
+#include "ops/dropout.h"
 #include "ops/flow.h"
 #include "ops/loss.h"
 #include "ops/optimizer.h"
@@ -25,6 +28,9 @@ void softmax_cross_entropy(const SoftmaxCrossEntropy& attr, const Tensor& logits
                            const Tensor& labels, const Tensor& losses, const Tensor& d_logits);
 
 int sgd_step(const Sgd& attr, std::span<const SgdParameter> parameters);
+int adam_step(const Adam& attr, std::span<const AdamParameter> parameters);
+void clip(const Clip& attr, const Tensor& x);
+void dropout(const Dropout& attr, const Tensor& x);
 
 void operand_forward(const Operand& input, const Tensor& output, Moments* moments);
 void operand_backward(const Gradient& gradient, const Operand& input, const Tensor& d_input,

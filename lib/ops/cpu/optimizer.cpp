@@ -1,9 +1,6 @@
-#include <atomic>
-#include <limits>
-
-#include "base/parallel.h"
 #include "ops/cpu/finite.h"
 #include "ops/cpu/ops.h"
+#include "ops/cpu/parameters.h"
 
 namespace rn::ops::cpu {
 namespace {
@@ -22,22 +19,6 @@ inline void update(const Rates<T>& rates, T gradient, T& value, T& slot) {
   const T m = rates.momentum * slot + g;
   value -= rates.lr * (rates.nesterov ? g + rates.momentum * m : m);
   slot = m;
-}
-
-// Calls body(i, parameter, begin, end) for the lane's part of all parameters laid end to end.
-template <class F>
-void for_lane(std::span<const SgdParameter> parameters, int lane, F&& body) {
-  std::int64_t total = 0;
-  for (const SgdParameter& parameter : parameters) total += parameter.value.size();
-  const Range range = lane_range(total, lanes(), lane);
-  std::int64_t start = 0;
-  for (std::size_t i = 0; i < parameters.size() && start < range.end; ++i) {
-    const std::int64_t size = parameters[i].value.size();
-    const std::int64_t begin = std::max<std::int64_t>(0, range.begin - start);
-    const std::int64_t end = std::min(size, range.end - start);
-    if (begin < end) body(static_cast<int>(i), parameters[i], begin, end);
-    start += size;
-  }
 }
 
 template <class T>
@@ -74,24 +55,14 @@ void commit(const Rates<T>& rates, const SgdParameter& parameter, std::int64_t b
 
 int sgd_step(const Sgd& attr, std::span<const SgdParameter> parameters) {
   return with_float(parameters[0].value.dtype(), "sgd_step", [&]<class T>() {
-    constexpr int none = std::numeric_limits<int>::max();
-    std::atomic<int> first{none};
-    parallel_for(lanes(), [&](int lane) {
-      for_lane(parameters, lane,
-               [&](int i, const SgdParameter& parameter, std::int64_t begin, std::int64_t end) {
-                 if (stays_finite(rates_of<T>(attr, parameter), parameter, begin, end)) return;
-                 for (int seen = first; i < seen && !first.compare_exchange_weak(seen, i);) {
-                 }
-               });
-    });
-    if (first != none) return first.load();
-    parallel_for(lanes(), [&](int lane) {
-      for_lane(parameters, lane,
-               [&](int, const SgdParameter& parameter, std::int64_t begin, std::int64_t end) {
-                 commit(rates_of<T>(attr, parameter), parameter, begin, end);
-               });
-    });
-    return -1;
+    return all_or_nothing(
+        parameters,
+        [&](const SgdParameter& parameter, std::int64_t begin, std::int64_t end) {
+          return stays_finite(rates_of<T>(attr, parameter), parameter, begin, end);
+        },
+        [&](const SgdParameter& parameter, std::int64_t begin, std::int64_t end) {
+          commit(rates_of<T>(attr, parameter), parameter, begin, end);
+        });
   });
 }
 

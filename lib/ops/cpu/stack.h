@@ -8,5 +8,6 @@ void conv_stack_backward(const Conv2d& conv, const ConvStack& args);
 void conv_stack_weights(const Conv2d& conv, const ConvStackWeights& args);
 void stack_products(const Tensor& x, std::int64_t images, std::int64_t total, const Tensor& squares,
                     const Tensor& dots);
+void stack_gram(const Tensor& x, std::int64_t images, const Tensor& gram);
 void stack_mask(const Tensor& x, const Operand& input);
 }  // namespace rn::ops::cpu

@@ -3,8 +3,11 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <map>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "device/buffer.h"
 #include "tensor/tensor.h"
@@ -17,26 +20,36 @@ inline void check(cudaError_t status, const char* op) {
   }
 }
 
+// A plain function call, not <<<>>>: the same source compiles for the emulated device of the tests.
+template <class... Parameters, class... Arguments>
+void launch_with(const char* op, void (*kernel)(Parameters...), dim3 grid, dim3 block,
+                 std::size_t shared_bytes, Stream& stream, Arguments... arguments) {
+  check(cudaSetDevice(stream.device().index), op);
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid;
+  config.blockDim = block;
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = static_cast<cudaStream_t>(stream.handle());
+  check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...), op);
+}
+
 template <class... Parameters, class... Arguments>
 void launch(const char* op, void (*kernel)(Parameters...), dim3 grid, dim3 block, Stream& stream,
             Arguments... arguments) {
-  check(cudaSetDevice(stream.device().index), op);
-  kernel<<<grid, block, 0, static_cast<cudaStream_t>(stream.handle())>>>(
-      static_cast<Parameters>(arguments)...);
-  check(cudaGetLastError(), op);
+  launch_with(op, kernel, grid, block, 0, stream, arguments...);
 }
 
 // At least `bytes` bytes on the stream's device for the kernels of one op; the next op on the
 // stream may take them again, since work on a stream is in order. Grow-only: nothing is allocated
-// once every shape has been seen.
+// once every shape has been seen. What was outgrown is kept, because captured graphs point to it.
 inline void* scratch_bytes(Stream& stream, std::size_t bytes) {
-  thread_local std::map<std::pair<int, void*>, Buffer> buffers;
-  Buffer& buffer = buffers[{stream.device().index, stream.handle()}];
-  if (buffer.bytes() < bytes) {
-    buffer = Buffer();  // waits for the device, so no kernel still uses it
-    buffer = Buffer(bytes, Tag::workspace, stream.device());
+  thread_local std::map<std::pair<int, void*>, std::vector<Buffer>> buffers;
+  std::vector<Buffer>& own = buffers[{stream.device().index, stream.handle()}];
+  if (own.empty() || own.back().bytes() < bytes) {
+    const std::size_t twice = own.empty() ? std::size_t{1} << 20 : 2 * own.back().bytes();
+    own.emplace_back(std::max(bytes, twice), Tag::workspace, stream.device());
   }
-  return buffer.data();
+  return own.back().data();
 }
 
 template <class T>

@@ -5,7 +5,10 @@
 
 #include <span>
 
+#include "ops/adam.h"
 #include "ops/batch_norm.h"
+#include "ops/clip.h"
+#include "ops/dropout.h"
 #include "ops/flow.h"
 #include "ops/loss.h"
 #include "ops/optimizer.h"
@@ -29,6 +32,9 @@ void softmax_cross_entropy(const SoftmaxCrossEntropy& attr, const Tensor& logits
                            Stream& stream);
 
 int sgd_step(const Sgd& attr, std::span<const SgdParameter> parameters, Stream& stream);
+int adam_step(const Adam& attr, std::span<const AdamParameter> parameters, Stream& stream);
+void clip(const Clip& attr, const Tensor& x, Stream& stream);
+void dropout(const Dropout& attr, const Tensor& x, Stream& stream);
 
 void operand_forward(const Operand& input, const Tensor& output, Moments* moments, Stream& stream);
 void operand_backward(const Gradient& gradient, const Operand& input, const Tensor& d_input,

@@ -1,0 +1,58 @@
+// Reductions over whole tensors on the GPU, in double, in a fixed order. The result is wanted on
+// the host: these wait for the stream.
+#include "ops/cuda/ops.h"
+#include "ops/cuda/rows.h"
+
+namespace rn::ops::cuda {
+namespace {
+
+constexpr int parts = 256;
+
+// partial[block] := sum of f(x[i]), with f x, x^2, or 1 where x is not finite.
+enum class Reduced { sum, squares, not_finite };
+
+template <class T, Reduced what>
+__global__ void reduce_kernel(std::int64_t size, const T* x, double* partial) {
+  __shared__ double shared[block_threads];
+  double sum = 0;
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < size;
+       i += step) {
+    const double value = widen(x[i]);
+    if constexpr (what == Reduced::sum) sum += value;
+    if constexpr (what == Reduced::squares) sum += value * value;
+    if constexpr (what == Reduced::not_finite) sum += isfinite(value) ? 0 : 1;
+  }
+  sum = merge_block_sums(sum, static_cast<int>(threadIdx.x), 1, block_threads, shared);
+  if (threadIdx.x == 0) partial[blockIdx.x] = sum;
+}
+
+template <Reduced what>
+double reduce(const char* op, const Tensor& x, Stream& stream) {
+  if (x.size() == 0) return 0;
+  double* partial = scratch<double>(stream, parts + 1);
+  with_activation(x.dtype(), op, [&]<class T>() {
+    launch(op, reduce_kernel<T, what>, dim3(parts), dim3(block_threads), stream, x.size(),
+           pointer<T>(x), partial);
+  });
+  launch(op, merge_sums_kernel, dim3(1), merge_block(), stream, std::int64_t{parts},
+         std::int64_t{1}, partial, partial + parts);
+  double result = 0;
+  copy_async(&result, rn::cpu, partial + parts, stream.device(), sizeof result, stream);
+  stream.synchronize();
+  return result;
+}
+
+}  // namespace
+
+bool all_finite(const Tensor& x, Stream& stream) {
+  return reduce<Reduced::not_finite>("all_finite", x, stream) == 0;
+}
+
+double sum(const Tensor& x, Stream& stream) { return reduce<Reduced::sum>("sum", x, stream); }
+
+double sum_squares(const Tensor& x, Stream& stream) {
+  return reduce<Reduced::squares>("sum_squares", x, stream);
+}
+
+}  // namespace rn::ops::cuda

@@ -1,0 +1,53 @@
+#include "train/predict.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "train/describe.h"
+#include "train/evaluate.h"
+
+namespace rn::train {
+
+std::string predict(const PredictRun& run) {
+  const auto [file, network] = load_model(run.model, run.dtype);
+  const models::NetworkSpec& spec = file.spec;
+  if (spec.height != spec.width || spec.channels != 3) {
+    fail(ErrorKind::input, "{}: takes images of {}x{}x{}; --predict makes square ones in colour",
+         run.model, spec.height, spec.width, spec.channels);
+  }
+  const auto source = data::open_pictures(run.directory, spec.height, run.resize, file.class_names);
+  const Evaluation seen = evaluate(network, *source, file.normalization,
+                                   {.batch = run.batch,
+                                    .ten_crop = run.ten_crop,
+                                    .keep_samples = true,
+                                    .what = "images",
+                                    .progress = run.progress});
+  const auto classes = static_cast<std::size_t>(spec.classes);
+  const auto top = static_cast<std::size_t>(std::min<std::int64_t>(run.top, spec.classes));
+  std::string text = "image";
+  for (std::size_t k = 1; k <= top; ++k) text += fmt::format("\tclass{}\tprobability{}", k, k);
+  text += '\n';
+  std::vector<std::size_t> order(classes);
+  for (std::size_t i = 0; i < seen.index.size(); ++i) {
+    const std::string name = source->sample_name(seen.index[i]);
+    if (seen.prediction[i] < 0) {
+      fail(ErrorKind::numeric, "{}: the outputs for {} are not finite", run.model, name);
+    }
+    const auto logits = seen.logits.span<float>().subspan(i * classes, classes);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return logits[a] > logits[b]; });
+    double total = 0;
+    for (const float x : logits) total += std::exp(static_cast<double>(x - logits[order[0]]));
+    text += printable(name);
+    for (std::size_t k = 0; k < top; ++k) {
+      const double p = std::exp(static_cast<double>(logits[order[k]] - logits[order[0]])) / total;
+      text += fmt::format("\t{}\t{:.4f}", printable(file.class_names[order[k]]), p);
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace rn::train

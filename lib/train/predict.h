@@ -1,0 +1,27 @@
+// What a model sees in images that nobody has labelled: the doing of resnet-eval --predict.
+#pragma once
+
+#include <string>
+
+#include "base/progress.h"
+#include "train/model_file.h"
+
+namespace rn::train {
+
+struct PredictRun {
+  std::string model;        // path or "-"
+  std::string directory;    // of JPEG and PNG images
+  std::int64_t resize = 0;  // of their shorter side; 0: 256 / 224 of what the model takes
+  std::int64_t top = 5;     // classes of each image; at most those there are
+  std::int64_t batch = 250;
+  bool ten_crop = false;
+  Dtype dtype = Dtype::f32;
+  Progress* progress = nullptr;
+};
+
+// Tab-separated, with a header: image, then class and probability, the most probable first. Errors:
+// usage, input (model, images; a model whose images are not square or not in colour), numeric (its
+// outputs are not finite).
+std::string predict(const PredictRun& run);
+
+}  // namespace rn::train

@@ -1,0 +1,211 @@
+// The options of resnet-geometry, and what they mean to the library.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/run_tool.h"
+#include "study/geometry_run.h"
+#include "study/lesion_run.h"
+#include "train/model_file.h"
+
+namespace rn::tools {
+
+using cli::Common;
+
+struct GeometryTool {
+  cli::CommonOptions common;
+  std::vector<std::string> models, retrained;
+  std::string data, split, shard, output_metric, memory_limit = "2G";
+  bool coordinates = false, metric = false, actions = false;
+  std::int64_t converge = 0, steps = 4000, eigenvectors = 0, blocks = 0, singular_values = 5,
+               lanczos_steps = 20, batch = 16, path_pieces = 64;
+  double lr = 0.1;
+  std::vector<std::int64_t> path, batch_sizes;
+  std::optional<std::int64_t> grid, limit_test, limit_train;
+  std::optional<double> floor;
+  bool merge = false, table = false;
+};
+
+inline CLI::Validator output_metric() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        try {
+          study::parse_output_metric(text);
+          return {};
+        } catch (const Error& error) {
+          return error.what();
+        }
+      },
+      "");
+}
+
+inline void bind_ck(CLI::App& app, GeometryTool& o) {
+  app.add_flag("--coordinates", o.coordinates,
+               "C^k: every point, and a grid, at every layer (always in the result)");
+  app.add_flag("--metric", o.metric,
+               "The metric pulled back to every layer or boundary (the default)");
+  app.add_flag("--actions", o.actions,
+               "C^k: every layer's Jacobian as rotation and stretch, and whether they compose");
+  app.add_option("--grid", o.grid, "C^k: grid of so many points a side; 21 by default; 0: none")
+      ->type_name("N")
+      ->check(cli::whole(0, 200));
+  app.add_option("--converge", o.converge,
+                 "C^k: cut every layer in two, R times, and see what changes")
+      ->type_name("R")
+      ->check(cli::whole(1, 12));
+  app.add_option("--retrained", o.retrained,
+                 "C^k: compare with networks trained with 2, 4, ... times the layers")
+      ->type_name("MODEL")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("--path", o.path, "C^k: from point A to B, straight and as short as it gets")
+      ->type_name("A,B")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(cli::whole(0));
+  app.add_option("--path-pieces", o.path_pieces, "--path: pieces of the line")
+      ->type_name("INT")
+      ->check(cli::whole(2, 1000));
+  app.add_option("--batch-sizes", o.batch_sizes,
+                 "C^k: train it anew with these batches, and compare")
+      ->type_name("INT")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(cli::whole(1));
+  app.add_option("--steps", o.steps, "--batch-sizes: steps of each training")
+      ->type_name("INT")
+      ->check(cli::whole(1, 10000000));
+  app.add_option("--lr", o.lr, "--batch-sizes: learning rate at the start; it falls as a cosine")
+      ->type_name("FLOAT")
+      ->check(cli::real(0));
+}
+
+inline void bind_classifier(CLI::App& app, GeometryTool& o) {
+  app.add_option("--eigenvectors", o.eigenvectors,
+                 "Classifiers: keep the leading eigenvector at the input of the first N images")
+      ->type_name("N")
+      ->check(cli::whole(1, 100000));
+  app.add_option("--blocks", o.blocks,
+                 "Classifiers: singular values of each block's Jacobian, for the first N images")
+      ->type_name("N")
+      ->check(cli::whole(1, 100000));
+  app.add_option("--singular-values", o.singular_values, "--blocks: how many")
+      ->type_name("INT")
+      ->check(cli::whole(1, 100));
+  app.add_option("--lanczos-steps", o.lanczos_steps, "--blocks: products with the Jacobian")
+      ->type_name("INT")
+      ->check(cli::whole(1, 1000));
+  app.add_option("--batch", o.batch, "Classifiers: images at a time; changes no number")
+      ->type_name("INT")
+      ->check(cli::whole(1, 100000));
+}
+
+inline void bind(CLI::App& app, GeometryTool& o) {
+  app.add_option("MODEL", o.models,
+                 "Model file, - is stdin; with --merge the results of all shards")
+      ->type_name("FILE")
+      ->required();
+  app.add_option("--data", o.data,
+                 "Data set, KIND:WHERE; by default that of the training, if it is built in")
+      ->type_name("URI");
+  app.add_option("--split", o.split, "train, val or test; by default test")
+      ->type_name("SPLIT")
+      ->check(CLI::IsMember({"train", "val", "test"}));
+  app.add_option("--limit-test", o.limit_test, "The first N test (or val) samples; by default 1000")
+      ->type_name("INT")
+      ->check(cli::whole(1));
+  app.add_option("--limit-train", o.limit_train, "The first N training samples; by default 1000")
+      ->type_name("INT")
+      ->check(cli::whole(1));
+  app.add_option("--output-metric", o.output_metric,
+                 "euclidean (C^k: of the last coordinates; else of the logits), logits, or fisher, "
+                 "of the class probabilities; by default euclidean for C^k, else fisher")
+      ->type_name("NAME")
+      ->check(output_metric());
+  app.add_option("--floor", o.floor,
+                 "What is not above this share of the largest counts as zero: of singular values "
+                 "(C^k, 1e-12), of eigenvalues (else, 1e-6, in fp64 1e-12)")
+      ->type_name("FLOAT")
+      ->check(cli::real(0, 1));
+  bind_ck(app, o);
+  bind_classifier(app, o);
+  cli::add_common(
+      app, o.common,
+      {Common::seed, Common::device, Common::precision, Common::threads, Common::output});
+  cli::not_recipe(app.add_option("--shard", o.shard,
+                                 "Do part K of N only, K/N; auto: as the Slurm job array says"))
+      ->type_name("K/N");
+  cli::not_recipe(app.add_flag("--merge", o.merge, "Put the results of all shards together"));
+  cli::not_recipe(app.add_option("--memory-limit", o.memory_limit,
+                                 "Of everything held at a time, such as 500M or 4G"))
+      ->type_name("BYTES");
+  cli::not_recipe(app.add_flag("--table", o.table, "Print the result as a TSV table"));
+  cli::add_common(app, o.common,
+                  {Common::json, Common::dry_run, Common::no_provenance, Common::progress});
+}
+
+inline void check_stdout(const GeometryTool& o) {
+  if (o.common.output == "-" && (o.common.json || o.table)) {
+    fail(ErrorKind::usage, "-o - and --{} both want stdout", o.common.json ? "json" : "table");
+  }
+}
+
+inline study::GeometryRun effective(const GeometryTool& o, const cli::Invocation& call) {
+  check_stdout(o);
+  study::GeometryRun run;
+  run.model = o.models.front();
+  run.data = o.data;
+  if (!o.split.empty()) run.split = data::parse_split(o.split);
+  const auto& limit = run.split == data::Split::train ? o.limit_train : o.limit_test;
+  run.limit = limit.value_or(1000);
+  study::GeometryOptions& s = run.options;
+  const bool other =
+      o.converge > 0 || !o.retrained.empty() || !o.path.empty() || !o.batch_sizes.empty();
+  const bool named = o.coordinates || o.metric || o.actions || other;
+  s.metric = o.metric || !named;
+  s.actions = o.actions || !named;
+  run.coordinates = o.coordinates;
+  run.actions = o.actions;
+  run.grid = o.grid;
+  if (o.grid == 1) fail(ErrorKind::usage, "--grid 1: a grid has at least 2 points a side");
+  if (!o.output_metric.empty()) run.output = study::parse_output_metric(o.output_metric);
+  run.floor = o.floor;
+  s.seed = o.common.seed;
+  s.converge = static_cast<int>(o.converge);
+  run.retrained = o.retrained;
+  if (!o.path.empty() && o.path.size() != 2) {
+    fail(ErrorKind::usage, "--path takes two points, such as --path 0,1");
+  }
+  s.path = o.path;
+  s.relax.pieces = o.path_pieces;
+  s.batches.sizes = o.batch_sizes;
+  s.batches.steps = o.steps;
+  s.batches.lr = o.lr;
+  s.batches.seed = o.common.seed;
+  s.vectors = o.eigenvectors;
+  s.block_images = o.blocks;
+  s.lanczos.values = o.singular_values;
+  s.lanczos.steps = o.lanczos_steps;
+  if (o.lanczos_steps < o.singular_values) {
+    fail(ErrorKind::usage, "--lanczos-steps {}: {} singular values take at least as many",
+         o.lanczos_steps, o.singular_values);
+  }
+  run.batch = o.batch;
+  if (!o.shard.empty()) run.shard = study::parse_shard(o.shard);
+  run.dtype = train::parse_precision(o.common.precision);
+  if (run.dtype == Dtype::bf16) {
+    fail(ErrorKind::usage, "--precision bf16: metrics are taken in fp32 or fp64");
+  }
+  run.memory_limit = cli::parse_bytes(o.memory_limit);
+  run.output_file = o.common.output;
+  run.force = o.common.force;
+  run.dry_run = o.common.dry_run;
+  run.volatile_provenance = !o.common.no_provenance;
+  run.provenance = io::start_provenance(call.tool, call.command_line);
+  run.provenance.config = call.recipe;
+  return run;
+}
+
+}  // namespace rn::tools
