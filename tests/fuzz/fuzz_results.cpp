@@ -69,7 +69,10 @@ void use(const study::LesionResult& r) {
 template <class Result>
 void merged(Result r, Result other) {
   const std::vector<std::string> names = {"fuzz", "sound"};
-  fuzz::holds([&] { use(study::merge({r}, {"fuzz"})); });
+  fuzz::holds([&] {
+    const Result alone = study::merge({r}, {"fuzz"});
+    if (alone.whole()) use(alone);
+  });
   fuzz::holds([&] { use(study::merge({r, other}, names)); });
   fuzz::holds([&] { use(study::merge({std::move(other), std::move(r)}, names)); });
 }

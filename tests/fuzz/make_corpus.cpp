@@ -99,14 +99,13 @@ void results_seeds() {
   for (int start = 0; start < 24; ++start) {
     const std::string first(1, static_cast<char>(start));
     put("results", fmt::format("sound{}", start), first);
-    for (int kind = 0; kind < 4; ++kind) {
-      put("results", fmt::format("sound{}-number{}", start, kind),
-          first + "\1"s + static_cast<char>(5 * kind + start) + "\1\2"s +
-              static_cast<char>(kind + 1) + "\1\1\3\2\1\5\4\3"s);
-      put("results", fmt::format("sound{}-stroke{}", start, kind),
-          first + "\2"s + static_cast<char>(7 * kind + start) + "\1\2\3"s +
-              static_cast<char>(kind) + "\1\2\3\4"s);
-    }
+    const int kind = start % 9;
+    put("results", fmt::format("sound{}-number", start),
+        first + "\1"s + static_cast<char>(6 * start) + "\1\2"s + static_cast<char>(kind + 1) +
+            "\1\1\3\2\1\5\4\3"s);
+    put("results", fmt::format("sound{}-stroke", start),
+        first + "\2"s + static_cast<char>(8 * start) + "\1\2\3"s + static_cast<char>(kind) +
+            "\1\2\3\4"s);
   }
 }
 

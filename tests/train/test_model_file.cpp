@@ -248,22 +248,12 @@ TEST_CASE("the same model is the same bytes, also after loading it") {
 TEST_CASE("what changes from run to run can be left out") {
   const models::Network network = small_network();
   ModelFile file = small_file(network);
-  const std::string recipe = file.training->recipe;
-  const auto told = [&](const std::string& data, const std::string& init) {
-    file.data_uri = data;
-    file.training->recipe = recipe + "data = \"" + data + "\"\ninit = \"" + init + "\"\n";
-    file.provenance.config = file.training->recipe;
-  };
-  told("cifar10:/some/where", "m.h5");
   const io::Bytes one = train::save_model(network, file, false);
   file.provenance = io::start_provenance("resnet-train", "resnet-train --threads 7 -o n.h5");
-  told("cifar10:/else/where", "/my/m.h5");
+  file.data_uri = "cifar10:/else/where";
   CHECK(train::save_model(network, file, false) == one);
   CHECK(load(one).file.data_uri == "cifar10");
-  CHECK(load(one).file.training->recipe == recipe + "data = \"cifar10\"\n");
-  const io::Bytes all = train::save_model(network, file, true);
-  CHECK(all != one);
-  CHECK(load(all).file.training->recipe == file.training->recipe);
+  CHECK(train::save_model(network, file, true) != one);
 }
 
 TEST_CASE("values and slots are cast on request") {
