@@ -102,7 +102,7 @@ Tensor Network::head_forward(const nn::Signal& last, const nn::Pass& pass, Saved
     if (!value.plain() || (pass.batch_statistics && moments.count == 0)) {
       const bool plain = value.plain();
       x = plain ? value.x1 : pass.pool.take(value.shape(), value.x1.dtype());
-      saved.head_moments = {};
+      saved.head_moments.count = 0;  // and memory as it is
       ops::operand_forward(value, x, pass.batch_statistics ? &saved.head_moments : nullptr,
                            pass.stream);
       moments = saved.head_moments;

@@ -23,7 +23,8 @@ double slope(const std::vector<double>& x, const std::vector<double>& y) {
     xx += (x[i] - mean_x) * (x[i] - mean_x);
     xy += (x[i] - mean_x) * (y[i] - mean_y);
   }
-  return xx > 0 ? xy / xx : 0;
+  const bool level = std::all_of(y.begin(), y.end(), [&](double v) { return v == y.front(); });
+  return xx > 0 && !level ? xy / xx : 0;  // 0 exactly where nothing grows
 }
 
 std::string kept(const std::string& activations, const std::string& stream) {
