@@ -1,7 +1,7 @@
 # The front door. `make list` explains the targets.
 #
 # Variables: BUILD=build  NATIVE=1 (this machine's instruction set)  WERROR=0  SANITIZE=0
-#            CUDA=auto|on|off  CUDA_ARCH=...  PREFIX=/usr/local  DESTDIR=  CIFAR10=DIR  JOBS=N
+#            CUDA=auto|on|off  CUDA_ARCH=...  VIDEO=auto|on|off  PREFIX=/usr/local  DESTDIR=  CIFAR10=DIR  JOBS=N
 #            PYTHON=python3  BENCH=OPTIONS (of tests/bench/bench.py)
 
 SANITIZE ?= 0
@@ -9,6 +9,7 @@ NATIVE ?= 1
 WERROR ?= 0
 CUDA ?= auto
 CUDA_ARCH ?=
+VIDEO ?= auto
 PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?= $(shell nproc)
@@ -26,14 +27,15 @@ endif
 OPTIONS = -DRESNET_NATIVE=$(if $(filter 1,$(NATIVE)),ON,OFF) \
 	-DRESNET_WERROR=$(if $(filter 1,$(WERROR)),ON,OFF) \
 	-DRESNET_SANITIZE=$(if $(filter 1,$(SANITIZE)),address$(,)undefined) \
-	-DRESNET_CUDA=$(CUDA) $(if $(CUDA_ARCH),"-DRESNET_CUDA_ARCHITECTURES=$(CUDA_ARCH)")
+	-DRESNET_VIDEO=$(VIDEO) -DRESNET_CUDA=$(CUDA) $(if $(CUDA_ARCH),"-DRESNET_CUDA_ARCHITECTURES=$(CUDA_ARCH)")
 , := ,
 
 FUZZ_OPTIONS = -DRESNET_FUZZ=ON -DRESNET_SANITIZE=address$(,)undefined -DRESNET_CUDA=off \
 	-DRESNET_NATIVE=OFF
 
 PACKAGES = g++ cmake ninja-build pkg-config libhdf5-dev libopenblas-dev liblapacke-dev libdnnl-dev \
-	libcli11-dev libspdlog-dev libfmt-dev libzip-dev zlib1g-dev libjpeg-dev libpng-dev nlohmann-json3-dev catch2 gnuplot-nox
+	libcli11-dev libspdlog-dev libfmt-dev libzip-dev zlib1g-dev libjpeg-dev libpng-dev nlohmann-json3-dev catch2 gnuplot-nox \
+	libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
 
 .PHONY: list
 list: ## print this list
@@ -50,7 +52,7 @@ build: configure ## build the library, the tools (into build/bin) and the tests
 configure:
 	@cmake -S . -B $(BUILD) $(if $(wildcard $(BUILD)/CMakeCache.txt),,-G Ninja) \
 	  -DCMAKE_BUILD_TYPE=Release $(OPTIONS) > $(BUILD).log 2>&1 || { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
-	@grep -E 'CUDA:|WARNING|CMake Warning' $(BUILD).log || true
+	@grep -E 'CUDA:|Video:|WARNING|CMake Warning' $(BUILD).log || true
 	@rm -f $(BUILD).log
 
 .PHONY: deps
@@ -108,6 +110,10 @@ check-cifar10: build ## checks on real CIFAR-10: CIFAR10=DIR, or after make fetc
 check-interop: build ## compare with torch, timm, keras: PYTHON=python3; WEIGHTS=DIR CIFAR10=DIR
 	@SOURCE=$(CURDIR) BUILD=$(abspath $(BUILD)) PYTHON="$(or $(PYTHON),python3)" WEIGHTS="$(WEIGHTS)" \
 	  CIFAR10="$(CIFAR10)" sh tests/interop/interop.sh
+
+.PHONY: check-flow
+check-flow: build ## video-flow beside OpenCV, error and speed: FLOW=DIR (Middlebury) CLIP=FILE PYTHON=python3
+	@$(PYTHON) -B tests/interop/flow.py $(BUILD) "$(FLOW)" $(if $(CLIP),--clip "$(CLIP)")
 
 .PHONY: check-slurm
 check-slurm: build ## a lesion study as a job array, on a Slurm of its own (root, Debian's packages)

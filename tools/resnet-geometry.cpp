@@ -70,7 +70,6 @@ int run(const tools::GeometryTool& o, const cli::Invocation& call) {
 
 int main(int argc, char** argv) {
   return cli::run_tool<tools::GeometryTool>(
-      argc, argv,
-      {"resnet-geometry", "Show how a network moves its coordinates, and the metric it learns"},
+      argc, argv, {"resnet-geometry", "Show the coordinates and the metric that a network learns"},
       tools::bind, run);
 }

@@ -122,7 +122,6 @@ std::vector<std::string> libraries() { return {"HDF5 " + io::hdf5_version()}; }
 int main(int argc, char** argv) {
   return cli::run_tool<tools::PlotTool>(
       argc, argv,
-      {"resnet-plot", "Draw learning curves of models, lesion studies, paths, memory and geometry",
-       libraries},
+      {"resnet-plot", "Draw learning curves of models and results of studies", libraries},
       tools::bind, run);
 }

@@ -42,14 +42,14 @@ std::optional<std::int64_t> try_step(const models::NetworkSpec& spec, const trai
   return bytes;
 }
 
-// The largest n in [1, most] for which `bytes` has an answer, and what it is; n = 0: none.
+// The largest n in [least, most] for which `bytes` has an answer, and what it is; n = 0: none.
 struct Found {
   std::int64_t n = 0, bytes = 0;
   bool at_least = false;
 };
 
 template <class Bytes>
-Found largest(std::int64_t most, std::int64_t limit, Bytes bytes) {
+Found largest(std::int64_t least, std::int64_t most, std::int64_t limit, Bytes bytes) {
   std::map<std::int64_t, std::int64_t> fits;  // n, bytes
   std::int64_t too_many = most + 1;
   const auto fitting = [&](std::int64_t n) {
@@ -58,8 +58,8 @@ Found largest(std::int64_t most, std::int64_t limit, Bytes bytes) {
     if (!found) too_many = std::min(too_many, n);
     return found.has_value();
   };
-  if (!fitting(1)) return {};
-  if (most > 1) fitting(2);
+  if (least > most || !fitting(least)) return {};
+  if (most > least) fitting(least + 1);
   while (fits.rbegin()->first + 1 < too_many) {
     // On along the line through the last two, but not by more than a factor, and never past what
     // was too many; the line is exact but for what comes in steps.
@@ -93,10 +93,11 @@ std::vector<MemoryResult::Limit> fit_memory(const MemoryRun& run, const std::str
   std::vector<MemoryResult::Limit> limits;
   std::int64_t tried = 0;
   if (run.progress) run.progress->begin({.what = "fitting", .item = "tries"});
-  const auto search = [&](const char* what, std::int64_t most, auto&& units, auto&& batch) {
+  const auto search = [&](const char* what, std::int64_t least, std::int64_t most, auto&& units,
+                          auto&& batch) {
     MemoryResult::Limit limit = base;
     limit.what = what;
-    const Found found = largest(most, run.fit, [&](std::int64_t n) {
+    const Found found = largest(least, most, run.fit, [&](std::int64_t n) {
       if (run.progress) {
         run.progress->advance(++tried,
                               fmt::format("{} {}: {} {}?", arch, base.activations, n, what));
@@ -112,15 +113,17 @@ std::vector<MemoryResult::Limit> fit_memory(const MemoryRun& run, const std::str
   };
   const std::int64_t own = run.units.empty() ? 0 : run.units.front();
   if (models::find_revnet(arch)) {
+    // The first unit of a stage is never inverted.
     search(
-        "units", run.most_units, [](std::int64_t n) { return n; },
-        [&](std::int64_t) { return run.batch; });
+        "units", mode.activations == train::Activations::reversible ? 2 : 1, run.most_units,
+        [](std::int64_t n) { return n; }, [&](std::int64_t) { return run.batch; });
   }
   search(
-      "batch", run.most_batch, [&](std::int64_t) { return own; }, [](std::int64_t n) { return n; });
+      "batch", 1, run.most_batch, [&](std::int64_t) { return own; },
+      [](std::int64_t n) { return n; });
   if (std::all_of(limits.begin(), limits.end(), [](const auto& l) { return l.most == 0; })) {
     fail(ErrorKind::failed,
-         "--fit: {:.1f} MiB hold no training of '{}' with --activations {}, not even of one image; "
+         "--fit: {:.3g} MiB hold no training of '{}' with --activations {}, not even of one image; "
          "give more",
          static_cast<double>(run.fit) / 0x1p20, arch, base.activations);
   }

@@ -64,7 +64,7 @@ Ended Trainer::run() {
          position());
   }
   progress_.line(table_.header());
-  if (recorded()) keep();
+  if (recorded() && state.step_in_epoch > 0) keep();  // killed before the links were made
   data::Batcher batcher(*s_.train, {.indices = s_.subsets.train,
                                     .batch = s_.options.batch,
                                     .shuffle = true,
@@ -219,9 +219,12 @@ bool Trainer::evaluation_due() const {
 
 std::optional<Evaluation> Trainer::measure(const data::Source& source, const char* what,
                                            std::vector<std::int64_t> indices) {
+  // A memory limit holds for evaluations too.
+  const std::int64_t batch = s_.options.memory_limit > 0 ? s_.state().micro_batch : 250;
   const Exchanged exchanged(s_.averaged());
   Evaluation found = evaluate(*s_.network, source, s_.file.normalization,
                               {.indices = std::move(indices),
+                               .batch = batch,
                                .what = what,
                                .progress = &progress_,
                                .should_stop = [this] { return should_stop(); },

@@ -42,7 +42,7 @@ cp curve.svg before.svg
 refused 2 "--force" resnet-plot model.h5 -o curve.svg
 cmp curve.svg before.svg || fail "a refused picture was touched"
 resnet-plot model.h5 --force -o curve.svg
-refused 2 '.svg, .png or .pdf' resnet-plot model.h5 -o curve.jpg
+refused 2 '.svg, .png, .pdf or .gif' resnet-plot model.h5 -o curve.jpg
 refused 2 'nowhere to draw' resnet-plot model.h5
 refused 2 'needs --format' resnet-plot model.h5 -o -
 refused 2 'give one for each' resnet-plot model.h5 --label a --label b -o x.svg

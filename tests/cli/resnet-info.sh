@@ -30,7 +30,7 @@ grep -q '^training  *complete, 1 epochs, 2 steps of 32 images' text || fail "tra
 grep -q '^optimizer ' text || fail "optimizer: $(cat text)"
 resnet-info - <model.h5 | sed 's/stdin/model.h5/' | cmp - text || fail "file and pipe differ"
 [ "$(resnet-info model.h5 --blocks | wc -l)" = 10 ] || fail "--blocks: not one line a block"
-resnet-info model.h5 --blocks | awk -F'\t' 'NF != 19 { exit 1 }' || fail "--blocks: ragged"
+resnet-info model.h5 --blocks | awk -F'\t' 'NF != 20 { exit 1 }' || fail "--blocks: ragged"
 resnet-info model.h5 --parameters | awk -F'\t' 'NF != 9 || (NR > 1 && $9 != 0) { exit 1 }' ||
   fail "--parameters"
 # Parameters add up to what the summary says.

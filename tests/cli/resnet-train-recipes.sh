@@ -13,9 +13,13 @@ trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 for recipe in "$recipes"/*.toml; do
   # The built-in data stands in for CIFAR-10, a few images for the whole.
-  plan=$(resnet-train --config "$recipe" --data synth:shapes --limit-train 2560 --limit-test 16 --batch 4 --val 16 -n) ||
+  case $recipe in
+    */spiral-*) data=synth:spirals ;;
+    *) data=synth:shapes ;;
+  esac
+  plan=$(resnet-train --config "$recipe" --data $data --limit-train 2560 --limit-test 16 --batch 4 --val 16 -n) ||
     fail "$recipe: refused"
-  echo "$plan" | grep -q '^network *\(\(pre\)*resnet\|vgg\|wrn\)' || fail "$recipe: $plan"
+  echo "$plan" | grep -q '^network *\(\(pre\)*resnet\|vgg\|wrn\|revnet\|ck\)' || fail "$recipe: $plan"
   grep -q 'resnet-train .*--config share/recipes/'"$(basename "$recipe")" "$recipe" ||
     fail "$recipe: does not say how it is used"
 done
@@ -42,7 +46,7 @@ says() { # says WORDS PLAN
 he=$(plan he-imagenet 2560)
 says ': 600000 steps' "$he"
 says '0.1 at first, 0.1 at most, 0.0001 at last' "$he"
-rev=$(plan revnet-cifar 1000)
+rev=$(plan revnet-cifar 1000 --activations stored)
 says 'of 10 steps of 100 images: 80000 steps' "$rev"
 says '0.001 at last' "$rev"
 says ': 600000 steps' "$(plan revnet-imagenet 2560)"

@@ -93,9 +93,9 @@ TEST_CASE("h5 data sets that lie are refused by name") {
   CHECK(contains(refusal(save(dir, parts)), "4 images, but 3 labels"));
   parts = {};
   parts.images = Tensor::zeros({4, 6}, Dtype::u8, Tag::input);
-  CHECK(contains(refusal(save(dir, parts)), "uint8 [4, 6], not uint8 [N, H, W, C]"));
+  CHECK(contains(refusal(save(dir, parts)), "uint8 [4, 6], neither uint8 [N, H, W, C]"));
   parts.images = Tensor::zeros({4, 2, 3, 1}, Dtype::f32, Tag::input);
-  CHECK(contains(refusal(save(dir, parts)), "float32 [4, 2, 3, 1], not uint8"));
+  CHECK(contains(refusal(save(dir, parts)), "float32 [4, 2, 3, 1], neither uint8"));
   parts.images = Tensor::zeros({4, 2, 0, 1}, Dtype::u8, Tag::input);
   CHECK(contains(refusal(save(dir, parts)), "no images"));
   parts.images = Tensor();

@@ -33,7 +33,9 @@ TEST_CASE("data URIs that make no sense list what is known") {
   };
   for (const char* uri : {"", "cifar10", "imagenet:/x", ":shapes", "synth"}) {
     CAPTURE(uri);
-    CHECK(contains(refusal(uri), "cifar10:DIR, csv:FILE, h5:FILE, synth:NAME"));
+    CHECK(contains(
+        refusal(uri),
+        "cifar10:DIR, cifar100:DIR, mnist:DIR, folder:DIR, csv:FILE, h5:FILE, synth:NAME"));
   }
   CHECK(contains(refusal("cifar10:"), "DIR is missing after the colon"));
   CHECK(contains(refusal("synth:squares"), "built-in sets are synth:shapes, synth:spirals"));
@@ -42,7 +44,7 @@ TEST_CASE("data URIs that make no sense list what is known") {
   CHECK(contains(refusal(dir / "set.h5"), "did you mean h5:" + (dir / "set.h5") + "?"));
   CHECK(contains(error_of(ErrorKind::usage, [] { open_source("synth:shapes", Split::val); }),
                  "no val split"));
-  CHECK(source_kinds().size() == 4);
+  CHECK(source_kinds().size() == 7);
   CHECK(source_splits("synth:shapes") == std::vector<Split>{Split::train, Split::test});
 }
 

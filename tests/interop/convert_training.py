@@ -105,7 +105,7 @@ def resized(y, x, h, w, height, width):
     crop = torch.tensor(image).permute(2, 0, 1)[:, y:y + h, x:x + w]
     theirs = F.resize(crop, [height, width], antialias=True).permute(1, 2, 0).numpy().astype(int)
     close(f"window {h}x{w} to {height}x{width}, torchvision", ours, theirs, 1)
-    pil = Image.fromarray(image).resize((width, height), Image.BILINEAR, box=(x, y, x + w, y + h))
+    pil = Image.fromarray(image[y:y + h, x:x + w]).resize((width, height), Image.BILINEAR)
     close(f"window {h}x{w} to {height}x{width}, PIL", ours, np.asarray(pil).astype(int), 1)
 
 
@@ -148,13 +148,13 @@ n, height, width = 5, 12, 16
 batch, labels = rng.normal(size=(n, height, width, 3)).astype(np.float32), rng.integers(0, 9, n, np.int32)
 
 
-def mixed(what, theirs, share, **arguments):
+def mixed(what, theirs, wanted, **arguments):
     out = driver("mix", batch, labels, n=n, height=height, width=width, **arguments)
     size = batch.nbytes
     ours = np.frombuffer(out[:size], np.float32).reshape(batch.shape)
     close(what, ours, theirs, 1e-6)
     peers.report(what + ": labels", np.array_equal(np.frombuffer(out[size:size + 4 * n], np.int32), np.roll(labels, 1))
-                 and np.allclose(np.frombuffer(out[size + 4 * n:]), share), f"share {share}")
+                 and np.allclose(np.frombuffer(out[size + 4 * n:]), wanted), f"share {wanted}")
 
 
 rolled = np.roll(batch, 1, 0)

@@ -37,6 +37,7 @@ find lib tools -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' | s
     if (/hdf5/ && room != "io") complain("HDF5 is for lib/io only")
     if (/dnnl|cblas\.h|lapacke\.h/ && room != "ops") complain("this library is for lib/ops only")
     if (/<cuda|<cublas|<cudnn|<mma\.h|<nccl/ && FILENAME !~ /\/cuda\//) complain("CUDA is for */cuda/ only")
+    if (/<lib(av|sw)/ && FILENAME !~ /^lib\/video\//) complain("FFmpeg is for lib/video only")
     if (/<CLI\// && room != "cli" && room != "tools") complain("CLI11 is for lib/cli and tools only")
     if (/<spdlog\// && room != "cli" && FILENAME != "lib/base/log.h") complain("log through base/log.h")
     if (/<iostream>/ && room != "cli") complain("no streams to the terminal in the library")

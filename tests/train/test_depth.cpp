@@ -21,7 +21,7 @@ TEST_CASE("survival falls linearly, or not at all", "[train]") {
   CHECK_THROWS_AS(set_survival(spec, 1, DepthDecay::linear), Error);
   auto vgg = models::make_arch("vgg15-cifar");
   CHECK(contains(error_of(ErrorKind::usage, [&] { set_survival(vgg, .5, DepthDecay::linear); }),
-                 "no shortcuts"));
+                 "no residual blocks"));
 }
 
 TEST_CASE("each block is there as often as it should be, whoever asks", "[train]") {
@@ -118,7 +118,7 @@ TEST_CASE("exactly k blocks are kept, all of them equally often", "[train]") {
   CHECK_THROWS_AS(set_kept_blocks(spec, 10, false), Error);
   auto vgg = models::make_arch("vgg15-cifar");
   CHECK(contains(error_of(ErrorKind::usage, [&] { set_kept_blocks(vgg, 3, false); }),
-                 "no shortcuts"));
+                 "no residual blocks"));
   models::Network network(spec, Dtype::f32);
   std::vector<int> there(9, 0);
   std::vector<std::vector<int>> together(9, std::vector<int>(9, 0));

@@ -219,6 +219,7 @@ TEST_CASE("a memory limit chooses the parts, and is kept to", "[train]") {
   o.arch = "resnet20-cifar";
   o.width = 16;
   o.batch = 36;
+  o.schedule.warmup = {};
   o.average.decay = 0.9;
   Session session = prepare(o);
   CHECK(session.options.step.micro_batch == 0);

@@ -33,7 +33,7 @@ inline void bind_augment(CLI::App& app, data::Augment& a, AugmentTool& o) {
       ->check(real(0.01, 100));
   app.add_option("--jitter", o.jitter,
                  "Augment: strengths of brightness, contrast, saturation (0 to 1) and hue (to 0.5)")
-      ->type_name("B,C,S,H")
+      ->type_name("FLOAT,...")
       ->delimiter(',')
       ->expected(4)
       ->check(real(0, 1));
@@ -42,19 +42,19 @@ inline void bind_augment(CLI::App& app, data::Augment& a, AugmentTool& o) {
       ->type_name("FLOAT")
       ->check(real(0, 10));
   app.add_option("--cutout", a.cutout, "Augment: blank a square of N pixels at a random place")
-      ->type_name("N")
+      ->type_name("INT")
       ->check(whole(0, 8192));
   app.add_option("--random-erase", a.erase,
                  "Augment: with this probability, blank a rectangle of 2 to 33 % of the image")
-      ->type_name("P")
+      ->type_name("FLOAT")
       ->check(real(0, 1));
   app.add_option("--mixup", a.mixup,
                  "Augment: blend pairs of images and labels, by a share from Beta(A, A); 0: not")
-      ->type_name("A")
+      ->type_name("FLOAT")
       ->check(real(0, 100));
   app.add_option("--cutmix", a.cutmix,
                  "Augment: put a rectangle of another image in, by a share from Beta(A, A); 0: not")
-      ->type_name("A")
+      ->type_name("FLOAT")
       ->check(real(0, 100));
 }
 

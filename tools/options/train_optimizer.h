@@ -50,7 +50,7 @@ inline void bind_optimizer(CLI::App& app, T& o) {
       ->check(real(0));
   app.add_option("--lr-batch", t.lr_batch,
                  "--lr is for batches of N images: it is scaled by --batch / N; 0: not")
-      ->type_name("N")
+      ->type_name("INT")
       ->check(whole(0, 1 << 24));
   app.add_option("--clip-norm", to.clip_norm,
                  "Shorten all gradients together to at most this norm; 0: not")
@@ -62,7 +62,7 @@ inline void bind_optimizer(CLI::App& app, T& o) {
       ->check(real(0));
   app.add_option("--micro-batch", t.step.micro_batch,
                  "Compute a batch in parts of N images, and add their gradients; 0: at once")
-      ->type_name("N")
+      ->type_name("INT")
       ->check(whole(0));
   app.add_option("--memory-limit", o.optimizer.memory_limit,
                  "The same, in the largest parts whose tensors fit into 500M, 4G, ...")
@@ -70,7 +70,7 @@ inline void bind_optimizer(CLI::App& app, T& o) {
       ->check(checked(cli::parse_bytes));
   app.add_option("--ema", t.average.decay,
                  "Evaluate and write a moving average of the weights with this decay; 0: not")
-      ->type_name("DECAY")
+      ->type_name("FLOAT")
       ->check(real(0, 0.9999999));
   app.add_option("--ema-every", o.optimizer.ema_every, "Average so often")
       ->type_name("LENGTH")
@@ -80,10 +80,10 @@ inline void bind_optimizer(CLI::App& app, T& o) {
       ->transform(length(train::Length::Unit::epochs));
   app.add_option("--label-smoothing", t.step.label_smoothing,
                  "Share of the target that is spread over all classes")
-      ->type_name("S")
+      ->type_name("FLOAT")
       ->check(real(0, 1));
   app.add_option("--dropout", t.step.dropout, "Leave out features before the last layer")
-      ->type_name("P")
+      ->type_name("FLOAT")
       ->check(real(0, 0.999));
   app.add_option("--bn-momentum", t.bn_momentum,
                  "Batch norms: weight of the new batch in the running statistics (PyTorch's "
@@ -99,7 +99,7 @@ inline void bind_optimizer(CLI::App& app, T& o) {
       ->check(checked(train::parse_on_nan));
   app.add_option("--patience", t.patience,
                  "Stop after N evaluations without a lower error; 0: train to the end")
-      ->type_name("N")
+      ->type_name("INT")
       ->check(whole(0));
 }
 
@@ -109,7 +109,7 @@ inline void bind_keeping(CLI::App& app, T& o) {
                                "Keep the checkpoint of the lowest error, as OUTPUT.best"));
   cli::not_recipe(app.add_option("--keep-last", o.train.keep_last,
                                  "Keep those of the last N epochs, as OUTPUT.epochN"))
-      ->type_name("N")
+      ->type_name("INT")
       ->check(cli::whole(0, 100000));
 }
 
