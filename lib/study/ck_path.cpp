@@ -183,7 +183,11 @@ PathResult relax_path(const CkMap& map, const std::vector<double>& a, const std:
     // No step of this kind makes it smaller.
     if (!better) out.converged = true;
   }
-  const Lengths shortest = lengths_of(map, line);
+  Lengths shortest = lengths_of(map, line);
+  if (shortest.metric > out.straight_metric) {  // by the error of the sum: none shorter was found
+    line = out.straight;
+    shortest = straight;
+  }
   out.shortest = std::move(line);
   out.shortest_metric = shortest.metric;
   out.shortest_image = shortest.image;
