@@ -79,6 +79,8 @@ void add_add(Cases& cases, const Shape& shape, const AddOptions& o) {
   if (o.x) step.specs.push_back({"x", shape, Role::in, normal(), Dtype::f32, 0, false});
   if (o.branch) step.specs.push_back({"branch", shape, Role::in, normal(), dtype, 0, false});
   step.specs.push_back({"output", shape, Role::out, normal(), Dtype::f32});
+  // With nothing to hold it against, it may have any shape.
+  step.specs.back().any_first = step.specs.back().any_last = !o.x && !o.branch && !o.moments;
   step.specs.push_back({"largest", {1}, Role::host, normal(), Dtype::f64, 0, false});
   if (o.moments) add_moments(step.specs, shape.back());
   step.run = [=](Tensors& t, Stream& stream) {
