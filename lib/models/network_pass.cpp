@@ -1,4 +1,6 @@
 // Forward and backward through stem, blocks and head.
+#include <fmt/ranges.h>  // shapes
+
 #include <algorithm>
 #include <utility>
 
@@ -39,7 +41,7 @@ nn::Signal Network::stem_forward(const Tensor& images, const nn::Pass& pass, Sav
   require(images.rank() == 4 && images.dim(1) == spec_.height && images.dim(2) == spec_.width &&
               images.dim(3) == spec_.channels,
           "network '{}': images must be [N, {}, {}, {}], not {}", spec_.arch, spec_.height,
-          spec_.width, spec_.channels, images.describe());
+          spec_.width, spec_.channels, images);
   saved.release();
   saved.blocks.resize(blocks_.size());
   saved.images.value = ops::operand(images);
@@ -335,7 +337,7 @@ Tensor Network::block_vjp(std::int64_t place, const Tensor& x, const Tensor& v,
   const nn::Signal out = block.forward(in, keeping, kept);
   require(v.shape() == out.value.shape(),
           "network '{}': the vector of block '{}' must be {}, not {}", spec_.arch,
-          block.spec().name, to_string(out.value.shape()), v.describe());
+          block.spec().name, out.value.shape(), v);
   ops::Gradient d = ops::gradient(v);
   if (!out.value.plain()) {  // through the ReLU after the addition, which both ways share
     const Tensor masked = pass.pool.take(v.shape(), v.dtype());
@@ -349,7 +351,7 @@ Tensor Network::block_jvp(std::int64_t place, const Tensor& x, const Tensor& u,
                           const nn::Gate& gate, const nn::Pass& pass, Saved& saved) const {
   require(!pass.batch_statistics && u.shape() == x.shape(),
           "network '{}': a Jacobian-vector product takes frozen statistics and a vector {}, not {}",
-          spec_.arch, to_string(x.shape()), u.describe());
+          spec_.arch, x.shape(), u);
   saved.blocks.resize(blocks_.size());
   nn::Residual block = at(place);
   nn::Residual::Saved& kept =

@@ -1,6 +1,8 @@
 // What post- and pre-activation blocks have in common: construction, shortcut, inner convolutions.
 #include "nn/residual.h"
 
+#include <fmt/ranges.h>  // shapes
+
 #include "ops/pointwise.h"
 #include "ops/pool.h"
 #include "ops/reduce.h"
@@ -85,8 +87,7 @@ void Residual::Saved::release() {
 Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const {
   require(in.value.shape().size() == 4 && (in.value.shape()[3] == spec_.in ||
                                            (reversible_ && 2 * in.value.shape()[3] == spec_.in)),
-          "{}: input must be [N, H, W, {}], not {}", spec_.name, spec_.in,
-          rn::to_string(in.value.shape()));
+          "{}: input must be [N, H, W, {}], not {}", spec_.name, spec_.in, in.value.shape());
   saved.gates = gates;
   if (!pass.sampled_depth) {
     saved.gates.forward.branch *= spec_.survival;

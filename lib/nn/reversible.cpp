@@ -118,7 +118,7 @@ Tensor Reversible::state_of(const Signal& in, const Pass& pass, Saved& saved,
     moments = {};
   } else {
     require(in.value.plain() && x.dim(0) % 2 == 0 && 2 * x.dim(3) == spec_.in,
-            "{}: input must be a state of {} channels, not {}", spec_.name, spec_.in, x.describe());
+            "{}: input must be a state of {} channels, not {}", spec_.name, spec_.in, x);
   }
   if (wanted && moments.count == 0) {
     const Tensor half = second_half(x);

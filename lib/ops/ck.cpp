@@ -65,7 +65,7 @@ void check_lift(const Check& check, const Tensor& x, int copies, const Tensor& s
   check.rank("state", state, 2);
   require(copies >= 1 && copies <= ck_most_order && state.dim(1) % copies == 0 &&
               x.dim(1) <= state.dim(1) / copies,
-          "{}: {} copies of {} in {}", check.who(), copies, x.describe(), state.describe());
+          "{}: {} copies of {} in {}", check.who(), copies, x, state);
   check.tensor("state", state, {x.dim(0), state.dim(1)});
 }
 
@@ -73,7 +73,7 @@ void check_project(const Check& check, const Tensor& state, const Tensor& x) {
   check.rank("x", x, 2);
   check.rank("state", state, 2);
   check.tensor("state", state, {x.dim(0), state.dim(1)});
-  require(x.dim(1) <= state.dim(1), "{}: {} of {}", check.who(), x.describe(), state.describe());
+  require(x.dim(1) <= state.dim(1), "{}: {} of {}", check.who(), x, state);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Checks the contract of conv.h, then hands over to the device.
 #include "ops/conv.h"
 
+#include <fmt/ranges.h>  // shapes
+
 #include "ops/cpu/conv.h"
 #include "ops/cuda/conv.h"
 
@@ -9,31 +11,29 @@ namespace {
 
 void check_weights(const Tensor& weights, const Shape& input, Dtype dtype, const char* who) {
   require(weights.defined() && weights.rank() == 4 && weights.dtype() == wide(dtype),
-          "{}: weights must be {} [O, KH, KW, I], not {}", who, to_string(wide(dtype)),
-          weights.describe());
-  require(weights.dim(3) == input[3], "{}: weights {} for {} input channels", who,
-          to_string(weights.shape()), input[3]);
+          "{}: weights must be {} [O, KH, KW, I], not {}", who, to_string(wide(dtype)), weights);
+  require(weights.dim(3) == input[3], "{}: weights {} for {} input channels", who, weights.shape(),
+          input[3]);
 }
 
 void check_like(const Tensor& tensor, const Shape& shape, Dtype dtype, Device device,
                 const char* what, const char* who) {
   require(tensor.shape() == shape && tensor.dtype() == dtype && tensor.device() == device,
-          "{}: {} must be {} {}, not {}", who, what, to_string(dtype), to_string(shape),
-          tensor.describe());
+          "{}: {} must be {} {}, not {}", who, what, to_string(dtype), shape, tensor);
 }
 
 }  // namespace
 
 Shape conv_output_shape(const Conv2d& conv, const Shape& input, const Shape& weights) {
   require(input.size() == 4 && weights.size() == 4, "conv: input {} and weights {} must be 4-D",
-          to_string(input), to_string(weights));
+          input, weights);
   require(conv.stride_h > 0 && conv.stride_w > 0 && conv.pad_h >= 0 && conv.pad_w >= 0 &&
               conv.extra_h >= 0 && conv.extra_w >= 0,
           "conv: stride must be positive and padding not negative");
   const std::int64_t h = input[1] + 2 * conv.pad_h + conv.extra_h - weights[1];
   const std::int64_t w = input[2] + 2 * conv.pad_w + conv.extra_w - weights[2];
   require(h >= 0 && w >= 0, "conv: a {}x{} kernel does not fit input {} with padding {}, {}",
-          weights[1], weights[2], to_string(input), conv.pad_h, conv.pad_w);
+          weights[1], weights[2], input, conv.pad_h, conv.pad_w);
   return {input[0], h / conv.stride_h + 1, w / conv.stride_w + 1, weights[0]};
 }
 
@@ -41,7 +41,7 @@ void conv_forward(const Conv2d& conv, const ConvForward& args, Stream& stream) {
   const char* who = "conv_forward";
   check(args.input, who);
   const Tensor& x = args.input.x1;
-  require(x.rank() == 4, "{}: input must be [N, H, W, C], not {}", who, x.describe());
+  require(x.rank() == 4, "{}: input must be [N, H, W, C], not {}", who, x);
   check_weights(args.weights, x.shape(), x.dtype(), who);
   const Shape shape = conv_output_shape(conv, x.shape(), args.weights.shape());
   check_like(args.output, shape, x.dtype(), x.device(), "output", who);
@@ -68,7 +68,7 @@ void conv_backward(const Conv2d& conv, const ConvBackward& args, Stream& stream)
   check(args.input, who);
   check(args.gradient, who);
   const Tensor& x = args.input.x1;
-  require(x.rank() == 4, "{}: input must be [N, H, W, C], not {}", who, x.describe());
+  require(x.rank() == 4, "{}: input must be [N, H, W, C], not {}", who, x);
   check_weights(args.weights, x.shape(), x.dtype(), who);
   const Shape shape = conv_output_shape(conv, x.shape(), args.weights.shape());
   check_like(args.gradient.g, shape, x.dtype(), x.device(), "gradient", who);

@@ -12,7 +12,7 @@ void check_rows(const Check& check, const char* whole_name, const Tensor& whole,
                 const char* part_name, const Tensor& part, const Tensor& rows) {
   require(
       rows.defined() && rows.rank() == 1 && rows.dtype() == Dtype::i32 && rows.device().is_cpu(),
-      "{}: rows must be int32 [n] on the CPU, not {}", check.who(), rows.describe());
+      "{}: rows must be int32 [n] on the CPU, not {}", check.who(), rows);
   require(whole.rank() >= 1, "{}: {} has no rows", check.who(), whole_name);
   Shape shape = whole.shape();
   shape[0] = rows.dim(0);

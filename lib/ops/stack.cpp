@@ -1,6 +1,8 @@
 // Checks the contracts of stack.h, then hands over to the device.
 #include "ops/stack.h"
 
+#include <fmt/ranges.h>  // shapes
+
 #include "ops/check.h"
 #include "ops/cpu/stack.h"
 #include "ops/cuda/stack.h"
@@ -11,7 +13,7 @@ namespace {
 // The number of gradients in a stack whose gradients have the shape `one` each.
 std::int64_t count_of(const Check& check, const char* name, const Tensor& stack, Shape one) {
   require(stack.rank() == static_cast<int>(one.size()) && one[0] > 0 && stack.dim(0) % one[0] == 0,
-          "{}: {} is {}, no stack of {}", check.who(), name, stack.describe(), to_string(one));
+          "{}: {} is {}, no stack of {}", check.who(), name, stack, one);
   const std::int64_t count = stack.dim(0) / one[0];
   one[0] = stack.dim(0);
   check.tensor(name, stack, one);
@@ -34,8 +36,7 @@ void conv_stack_backward(const Conv2d& conv, const ConvStack& args, Stream& stre
   check.rank("weights", args.weights, 4);
   check.rank("input.x1", args.input.x1, 4);
   const Shape& shape = args.input.shape();
-  require(args.images == shape[0], "{}: {} images, input {}", who, args.images,
-          args.input.x1.describe());
+  require(args.images == shape[0], "{}: {} images, input {}", who, args.images, args.input.x1);
   check.tensor("input.x1", args.input.x1, shape);
   const Shape out = conv_output_shape(conv, shape, args.weights.shape());
   check.tensor("weights", args.weights,
@@ -51,7 +52,7 @@ void conv_stack_backward(const Conv2d& conv, const ConvStack& args, Stream& stre
   }
   require(count_of(check, "d_input", args.d_input, shape) ==
               static_cast<std::int64_t>(args.rows.size()),
-          "{}: d_input {} for {} gradients", who, args.d_input.describe(), args.rows.size());
+          "{}: d_input {} for {} gradients", who, args.d_input, args.rows.size());
   for (const StackRow& row : args.rows) {
     require(row.conv >= -1 && row.conv < k && row.add >= -1 && (adds < 0 || row.add < adds),
             "{}: a gradient from {} and {} of {} and {}", who, row.conv, row.add, k, adds);
@@ -66,7 +67,7 @@ void conv_stack_weights(const Conv2d& conv, const ConvStackWeights& args, Stream
   const Check check(who, "g", args.g);
   check.rank("input.x1", args.input.x1, 4);
   require(args.images == args.input.shape()[0], "{}: {} images, input {}", who, args.images,
-          args.input.x1.describe());
+          args.input.x1);
   const Shape out = conv_output_shape(conv, args.input.shape(), args.weights);
   check_products(check, count_of(check, "g", args.g, out), args.images, args.total, args.squares,
                  args.dots);
@@ -79,7 +80,7 @@ void stack_products(const Tensor& x, std::int64_t images, std::int64_t total, co
                     const Tensor& dots, Stream& stream) {
   const Check check("stack_products", "x", x);
   require(images > 0 && x.rank() > 0 && x.dim(0) % images == 0,
-          "stack_products: x is {}, no stack of {} images", x.describe(), images);
+          "stack_products: x is {}, no stack of {} images", x, images);
   check_products(check, x.dim(0) / images, images, total, squares, dots);
   if (check.on_cpu(stream)) return cpu::stack_products(x, images, total, squares, dots);
   cuda::stack_products(x, images, total, squares, dots, stream);
@@ -88,7 +89,7 @@ void stack_products(const Tensor& x, std::int64_t images, std::int64_t total, co
 void stack_gram(const Tensor& x, std::int64_t images, const Tensor& gram, Stream& stream) {
   const Check check("stack_gram", "x", x);
   require(images > 0 && x.rank() > 0 && x.dim(0) % images == 0,
-          "stack_gram: x is {}, no stack of {} images", x.describe(), images);
+          "stack_gram: x is {}, no stack of {} images", x, images);
   const std::int64_t count = x.dim(0) / images;
   check.typed("gram", gram, {images, count, count}, Dtype::f64);
   if (check.on_cpu(stream)) return cpu::stack_gram(x, images, gram);

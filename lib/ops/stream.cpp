@@ -18,7 +18,7 @@ void check_halves(const char* who, const char* whole_name, const Tensor& whole,
   require(whole.dim(3) >= 2 && whole.dim(3) % 2 == 0,
           "{}: {} is {}, expected an even number of "
           "channels",
-          who, whole_name, whole.describe());
+          who, whole_name, whole);
   const Shape halves{2 * whole.dim(0), whole.dim(1), whole.dim(2), whole.dim(3) / 2};
   check.typed(state_name, state, halves, wide(whole.dtype()));
 }

@@ -1,5 +1,7 @@
 #include "tensor/tensor.h"
 
+#include <fmt/ranges.h>  // shapes
+
 #include <algorithm>
 #include <cstring>
 
@@ -66,7 +68,7 @@ Tensor Tensor::zeros(Shape shape, Dtype dtype, Tag tag, Device device) {
 
 std::int64_t Tensor::dim(int axis) const {
   const int at = axis < 0 ? axis + rank() : axis;
-  require(at >= 0 && at < rank(), "Tensor::dim: axis {} of {}", axis, describe());
+  require(at >= 0 && at < rank(), "Tensor::dim: axis {} of {}", axis, *this);
   return shape_[static_cast<std::size_t>(at)];
 }
 
@@ -76,7 +78,7 @@ void* Tensor::raw() const {
 
 Tensor Tensor::slice(std::int64_t begin, std::int64_t end) const {
   require(rank() > 0 && 0 <= begin && begin <= end && end <= shape_[0],
-          "Tensor::slice: [{}, {}) of {}", begin, end, describe());
+          "Tensor::slice: [{}, {}) of {}", begin, end, *this);
   Tensor view = *this;
   const std::int64_t row = shape_[0] == 0 ? 0 : size_ / shape_[0];
   view.offset_ += static_cast<std::size_t>(begin * row) * size_of(dtype_);
@@ -86,7 +88,7 @@ Tensor Tensor::slice(std::int64_t begin, std::int64_t end) const {
 }
 
 Tensor Tensor::reshape(Shape shape) const {
-  require(element_count(shape) == size_, "Tensor::reshape: {} to {}", describe(), to_string(shape));
+  require(element_count(shape) == size_, "Tensor::reshape: {} to {}", *this, shape);
   Tensor view = *this;
   view.shape_ = std::move(shape);
   return view;
@@ -116,8 +118,8 @@ Tensor Tensor::cast(Dtype dtype, Tag tag) const {
 }
 
 void Tensor::copy_from(const Tensor& other) const {
-  require(shape_ == other.shape_ && dtype_ == other.dtype_, "Tensor::copy_from: {} from {}",
-          describe(), other.describe());
+  require(shape_ == other.shape_ && dtype_ == other.dtype_, "Tensor::copy_from: {} from {}", *this,
+          other);
   require(device().is_cpu() && other.device().is_cpu(), "Tensor::copy_from: CPU tensors only");
   if (size_ > 0) std::memcpy(raw(), other.raw(), bytes());
 }

@@ -68,8 +68,10 @@ class Tensor {
   // CPU memory as T. Errors: shape if T is not the dtype or the tensor is not on the CPU.
   template <class T>
   T* data() const {
-    require(defined() && dtype_ == dtype_of<T> && device().is_cpu(),
-            "Tensor::data: asked for {} of {}", to_string(dtype_of<T>), describe());
+    if (!defined() || dtype_ != dtype_of<T> || !device().is_cpu()) {
+      fail(ErrorKind::shape, "Tensor::data: asked for {} of {}", to_string(dtype_of<T>),
+           describe());
+    }
     return static_cast<T*>(raw());
   }
   template <class T>
@@ -121,3 +123,12 @@ decltype(auto) with_activation(Dtype dtype, const char* who, F&& f) {
 }
 
 }  // namespace rn
+
+// In messages: describe(), written only when the message is.
+template <>
+struct fmt::formatter<rn::Tensor> : fmt::formatter<std::string> {
+  template <class Context>
+  auto format(const rn::Tensor& tensor, Context& context) const {
+    return fmt::formatter<std::string>::format(tensor.describe(), context);
+  }
+};

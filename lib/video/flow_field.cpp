@@ -26,7 +26,7 @@ bool known(const float* vector) {
 
 void check_field(const Tensor& flow) {
   require(flow.defined() && flow.rank() == 3 && flow.dim(2) == 2 && flow.dtype() == Dtype::f32,
-          "a flow field is {}, expected float32 [H, W, 2]", flow.describe());
+          "a flow field is {}, expected float32 [H, W, 2]", flow);
 }
 
 // Red to yellow, to green, cyan, blue, magenta, and back: as many steps as the eye tells apart.
@@ -147,7 +147,7 @@ double usual_length(const Tensor& flow) {
 
 Tensor beside(const Tensor& left, const Tensor& right) {
   require(left.rank() == 3 && right.rank() == 3 && left.dim(0) == right.dim(0), "beside: {} and {}",
-          left.describe(), right.describe());
+          left, right);
   const std::int64_t a = left.dim(1) * 3, b = right.dim(1) * 3;
   const Tensor both({left.dim(0), left.dim(1) + right.dim(1), 3}, Dtype::u8, Tag::workspace);
   for (std::int64_t y = 0; y < left.dim(0); ++y) {

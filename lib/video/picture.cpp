@@ -34,7 +34,7 @@ void check_picture(const Tensor& picture) {
   require(picture.defined() && picture.dtype() == Dtype::u8 && picture.rank() == 3 &&
               picture.dim(2) == 3 && picture.size() > 0 &&
               picture.dim(0) * picture.dim(1) <= most_pixels,
-          "a picture is {}, expected uint8 [H, W, 3]", picture.describe());
+          "a picture is {}, expected uint8 [H, W, 3]", picture);
 }
 
 Codec make_encoder(const AVCodec* encoder, const std::string& name) {
@@ -168,7 +168,7 @@ void Film::add(const Tensor& picture) {
   check_picture(picture);
   Impl& to = *impl_;
   require(picture.dim(0) == to.height && picture.dim(1) == to.width, "Film: a picture is {}",
-          picture.describe());
+          picture);
   const auto height = static_cast<int>(to.height), width = static_cast<int>(to.width);
   const Frame frame = frame_of(AV_PIX_FMT_YUV420P, height, width);
   to.scaler.reset(sws_getCachedContext(

@@ -71,8 +71,11 @@ cmp piped.h5 whole.h5 || fail "-o - and -o FILE differ"
 resnet-info whole.h5 | grep -q geometry || fail "resnet-info of a result"
 
 # The limit: first order for C^1.
-resnet-geometry c1.h5 -q --converge 6 --limit-test 100 --json >json
-awk -F'"metric_order":' '{ split($NF, a, /[,}]/); exit !(a[1] > 0.9 && a[1] < 1.1) }' json || fail "--converge: $(cat json)"
+resnet-train --data synth:moons --layers 4 --dl 0.25 $ck --lr 0.1 -o gentle.h5 >/dev/null # $ck trains for dl 1: too wild
+resnet-geometry gentle.h5 -q --converge 5 --limit-test 100 --json >json
+for order in coordinates metric; do
+  awk -F"\"${order}_order\":" '{ split($NF, a, /[,}]/); exit !(a[1] > 0.95 && a[1] < 1.05) }' json || fail "--converge: $(cat json)"
+done
 resnet-train --data synth:moons --layers 8 --dl 0.5 $ck -o double.h5 >/dev/null
 resnet-geometry c1.h5 -q --retrained double.h5 | grep -q 'trained anew with twice the layers' || fail "--retrained"
 resnet-geometry c1.h5 -q --batch-sizes 100,500 --steps 30 --limit-test 500 | grep -q '^  100 ' || fail "--batch-sizes"

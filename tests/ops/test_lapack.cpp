@@ -25,7 +25,8 @@ TEST_CASE("eigenvalues: the decomposition is the matrix; signs are fixed") {
     for (std::size_t j = 0; j < i; ++j) a[i * n + j] = a[j * n + i];
   }
   const std::vector<double> values = ops::symmetric_eigenvalues(a, 5, &vectors);
-  CHECK(ops::symmetric_eigenvalues(a, 5) == values);
+  const std::vector<double> alone = ops::symmetric_eigenvalues(a, 5);  // another algorithm
+  for (std::size_t k = 0; k < n; ++k) CHECK(std::abs(alone[k] - values[k]) < 1e-12);
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t j = 0; j < n; ++j) {
       double sum = 0, product = 0;

@@ -14,6 +14,8 @@
 
 namespace rn::ops::cuda {
 
+inline constexpr std::int64_t max_grid_yz = 65535;  // blocks along y and z
+
 inline void check(cudaError_t status, const char* op) {
   if (status != cudaSuccess) {
     fail(ErrorKind::device, "{}: {}", op, cudaGetErrorString(status));

@@ -26,6 +26,25 @@ __global__ void stack_products_kernel(std::int64_t size, std::int64_t images, st
   dots[row] = dot;
 }
 
+// One block per image and pair i <= j of its rows of a stack.
+template <class T>
+__global__ void stack_gram_kernel(std::int64_t size, std::int64_t images, std::int64_t count,
+                                  const T* x, double* gram) {
+  __shared__ double shared[block_threads];
+  const std::int64_t i = blockIdx.x, j = blockIdx.y, image = blockIdx.z;
+  if (j < i) return;
+  const T *a = x + (i * images + image) * size, *b = x + (j * images + image) * size;
+  double dot = 0;
+  for (std::int64_t at = threadIdx.x; at < size; at += blockDim.x)
+    dot += static_cast<double>(a[at]) * static_cast<double>(b[at]);
+  const int thread = static_cast<int>(threadIdx.x);
+  dot = merge_block_sums(dot, thread, 1, block_threads, shared);
+  if (thread != 0) return;
+  double* out = gram + image * count * count;
+  out[i * count + j] = dot;
+  out[j * count + i] = dot;
+}
+
 Tensor gradient_at(const Tensor& stack, std::int64_t at, std::int64_t images) {
   return stack.slice(at * images, (at + 1) * images);
 }
@@ -73,6 +92,19 @@ void stack_products(const Tensor& x, std::int64_t images, std::int64_t total, co
     launch("stack_products", stack_products_kernel<T>, dim3(static_cast<unsigned>(x.dim(0))),
            dim3(block_threads), stream, x.size() / x.dim(0), images, total, pointer<T>(x),
            pointer<double>(squares), pointer<double>(dots));
+  });
+}
+
+void stack_gram(const Tensor& x, std::int64_t images, const Tensor& gram, Stream& stream) {
+  if (x.size() == 0) return gram.zero(stream);
+  const auto count = static_cast<unsigned>(x.dim(0) / images);
+  require(count <= max_grid_yz && images <= max_grid_yz,
+          "stack_gram: {} gradients of {} images, more than {} of either", count, images,
+          max_grid_yz);
+  with_float(x.dtype(), "stack_gram", [&]<class T>() {
+    launch("stack_gram", stack_gram_kernel<T>, dim3(count, count, static_cast<unsigned>(images)),
+           dim3(block_threads), stream, x.size() / x.dim(0), images,
+           static_cast<std::int64_t>(count), pointer<T>(x), pointer<double>(gram));
   });
 }
 
