@@ -1,6 +1,6 @@
 // check-ops: compares, checks and times single ops, on this machine or any other.
 //   check-ops [--op conv] [--case NAME] [--device cpu|cuda] [--dtype fp32|bf16|fp64] [--shard k/n]
-//   [--bench] [--list] [-v]
+//   [--no-gradients] [--bench] [--list] [-v]
 // Exit 0 if nothing failed, 1 if something did, 2 for a wrong command line.
 #include <cstdio>
 #include <cstdlib>
@@ -21,6 +21,7 @@ struct Options {
   int threads = 0;
   int part = 0, parts = 1;  // every parts-th case, from this one on
   bool bench = false, list = false, verbose = false;
+  bool gradients = true;  // finite differences: dozens of runs a case
 };
 
 Options parse(int argc, char** argv) {
@@ -34,6 +35,8 @@ Options parse(int argc, char** argv) {
     const std::string word = argv[i];
     if (word == "--bench") {
       options.bench = true;
+    } else if (word == "--no-gradients") {
+      options.gradients = false;
     } else if (word == "--list") {
       options.list = true;
     } else if (word == "-v") {
@@ -45,7 +48,8 @@ Options parse(int argc, char** argv) {
     } else {
       fail(ErrorKind::usage,
            "unknown or incomplete option '{}'; usage: check-ops [--op OP] [--case NAME] [--device "
-           "cpu|cuda] [--dtype fp32|bf16|fp64] [--shard k/n] [--threads N] [--bench] [--list] [-v]",
+           "cpu|cuda] [--dtype fp32|bf16|fp64] [--shard k/n] [--threads N] [--no-gradients] "
+           "[--bench] [--list] [-v]",
            word);
     }
   }
@@ -159,7 +163,7 @@ int run(const Options& options) {
         }
       }
       if (options.bench) continue;
-      check_gradients(of, device, report);
+      if (options.gradients) check_gradients(of, device, report);
       check_refusals(of, device, report);
     }
   }
