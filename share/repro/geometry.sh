@@ -3,7 +3,7 @@
 # networks of two coordinates that take a spiral apart, how their layers move the plane, the metric pulled back to
 # every layer, the limit of many layers, batches of 300 and 1000; and beyond the paper the metric spectrum of a
 # residual network along its depth (of the 54 blocks of share/models on CIFAR-10 where data are given, else of a small
-# network trained on built-in data). Minutes on 2 cores. SEEDS=N counts which of N starts separate the spiral (20).
+# network trained on built-in data). Minutes on 2 cores. SEEDS=N counts which of N starts separate the spiral (20), HALVINGS=N refines N times (8).
 # Leaves BUILD/repro/geometry. What is finished is not done again.
 set -eu
 build=$(cd "$1" && pwd)
@@ -77,7 +77,7 @@ for order in 0 1 2; do
   plot layers-c$order.gif "C^$order" geo-c$order.h5
 done
 for order in 1 2; do
-  study limit-c$order "$(cat best-c$order.txt).h5" --converge 8 --path 0,1 --grid 0 --limit-test 300
+  study limit-c$order "$(cat best-c$order.txt).h5" --converge "${HALVINGS:-8}" --path 0,1 --grid 0 --limit-test 300
   plot limit-c$order.svg "C^$order: layers cut in two" limit-c$order.h5 --show converge
   plot path-c$order.svg "C^$order: from one point to another" limit-c$order.h5 --show path
 done
