@@ -3,7 +3,8 @@
 # networks of two coordinates that take a spiral apart, how their layers move the plane, the metric pulled back to
 # every layer, the limit of many layers, batches of 300 and 1000; and beyond the paper the metric spectrum of a
 # residual network along its depth (of the 54 blocks of share/models on CIFAR-10 where data are given, else of a small
-# network trained on built-in data). Minutes on 2 cores. SEEDS=N counts which of N starts separate the spiral (20), HALVINGS=N refines N times (8).
+# network trained on built-in data). Minutes on 2 cores. SEEDS=N counts which of N starts separate the spiral (20),
+# HALVINGS=N cuts layers in two so often (8).
 # Leaves BUILD/repro/geometry. What is finished is not done again.
 set -eu
 build=$(cd "$1" && pwd)
