@@ -1,0 +1,71 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+
+#include "support/catch.h"
+#include "video/actions.h"
+
+using namespace rn;
+using namespace rn::video;
+
+TEST_CASE("no time of a clip tells its motion: poses are spread alike", "[video]") {
+  constexpr int grid = 6;
+  for (int motion = 0; motion < motion_count; ++motion) {
+    for (const double travel : {0.0, 0.3, 0.9}) {
+      INFO("motion " << motion << ", travel " << travel);
+      // Phases on a grid come back as a grid, shifted: each coordinate keeps its spread.
+      std::array<std::array<int, grid>, 4> seen{};
+      for (int i = 0; i < grid; ++i) {
+        const double p = (i + 0.5) / grid;
+        const Pose pose = pose_at(motion, {p, p, p, p}, travel);
+        const double size =
+            std::log(pose.radius / smallest_radius) / std::log(largest_radius / smallest_radius);
+        const double all[] = {pose.x, pose.y, size, pose.angle / (2 * std::numbers::pi)};
+        for (std::size_t k = 0; k < 4; ++k) {
+          REQUIRE(all[k] > -1e-9);
+          REQUIRE(all[k] < 1 + 1e-9);
+          ++seen[k][static_cast<std::size_t>(std::clamp(static_cast<int>(all[k] * grid), 0, 5))];
+        }
+      }
+      for (const auto& bins : seen) {
+        CHECK(std::count(bins.begin(), bins.end(), 1) == grid);
+      }
+    }
+  }
+}
+
+TEST_CASE("each motion changes its own coordinate, its own way", "[video]") {
+  const Phase middle{0.5, 0.5, 0.5, 0.5};
+  const Pose before = pose_at(0, middle, 0);
+  const auto after = [&](int motion) { return pose_at(motion, middle, 0.1); };
+  CHECK(after(0).x == Approx(0.4));
+  CHECK(after(1).x == Approx(0.6));
+  CHECK(after(2).y == Approx(0.4));
+  CHECK(after(3).y == Approx(0.6));
+  CHECK(after(4).angle > before.angle);
+  CHECK(after(5).angle < before.angle);
+  CHECK(after(6).radius > before.radius);
+  CHECK(after(7).radius < before.radius);
+  CHECK(after(1).y == before.y);
+  CHECK(after(6).x == before.x);
+}
+
+TEST_CASE("clips of actions: names, same numbers same clip, something moves", "[video]") {
+  CHECK(action_names(ActionSet::motion).size() == 8);
+  CHECK(action_names(ActionSet::appearance).size() == 4);
+  REQUIRE(action_names(ActionSet::combined).size() == 32);
+  CHECK(action_names(ActionSet::combined)[4 * 6 + 2] == "grow-triangle");
+  for (int motion = 0; motion < motion_count; ++motion) {
+    Rng rng(1, RngPurpose::test, 0, static_cast<std::uint64_t>(motion)), again = rng;
+    const Tensor clip = draw_action(ActionSet::motion, motion, rng, 8, 32);
+    const Tensor same = draw_action(ActionSet::motion, motion, again, 8, 32);
+    REQUIRE(clip.shape() == Shape{8, 32, 32, 3});
+    const auto* a = clip.data<std::uint8_t>();
+    CHECK(std::equal(a, a + clip.size(), same.data<std::uint8_t>()));
+    const std::int64_t picture = clip.size() / 8;
+    CHECK(!std::equal(a, a + picture, a + 7 * picture));
+  }
+  Rng rng(1, RngPurpose::test);
+  CHECK_THROWS_AS(draw_action(ActionSet::motion, 8, rng, 8, 32), Error);
+}
