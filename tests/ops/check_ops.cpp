@@ -1,7 +1,6 @@
 // check-ops: compares, checks and times single ops, on this machine or any other.
 //   check-ops [--op conv] [--case NAME] [--device cpu|cuda] [--dtype fp32|bf16|fp64] [--bench]
-//   [--list]
-//   [-v]
+//   [--list] [--about] [-v]
 // Exit 0 if nothing failed, 1 if something did, 2 for a wrong command line.
 #include <cstdio>
 #include <cstdlib>
@@ -20,7 +19,7 @@ namespace {
 struct Options {
   std::string op, name, device, dtype;
   int threads = 0;
-  bool bench = false, list = false, verbose = false;
+  bool bench = false, list = false, about = false, verbose = false;
 };
 
 Options parse(int argc, char** argv) {
@@ -35,6 +34,8 @@ Options parse(int argc, char** argv) {
       options.bench = true;
     } else if (word == "--list") {
       options.list = true;
+    } else if (word == "--about") {
+      options.about = true;
     } else if (word == "-v") {
       options.verbose = true;
     } else if (word == "--threads" && i + 1 < argc) {
@@ -44,7 +45,7 @@ Options parse(int argc, char** argv) {
     } else {
       fail(ErrorKind::usage,
            "unknown or incomplete option '{}'; usage: check-ops [--op OP] [--case NAME] [--device "
-           "cpu|cuda] [--dtype fp32|bf16|fp64] [--threads N] [--bench] [--list] [-v]",
+           "cpu|cuda] [--dtype fp32|bf16|fp64] [--threads N] [--bench] [--list] [--about] [-v]",
            word);
     }
   }
@@ -114,6 +115,10 @@ std::vector<Way> ways_of(const Case& of, const Options& options, Device device) 
 
 int run(const Options& options) {
   set_threads(options.threads);
+  if (options.about) {  // the device, in words
+    fmt::print("{}\n", describe(parse_device(options.device.empty() ? "auto" : options.device)));
+    return 0;
+  }
   Report report;
   report.verbose = options.verbose;
   const std::vector<Device> devices =
