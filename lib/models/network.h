@@ -50,7 +50,7 @@ class Network {
   Dtype dtype() const { return dtype_; }  // of activations
   nn::Store& store() { return store_; }
   const nn::Store& store() const { return store_; }
-  void initialize(std::uint64_t seed) { store_.initialize(seed); }
+  void initialize(std::uint64_t seed, double gain = 1) { store_.initialize(seed, gain); }
 
   // Blocks, by position in the table or by name. Errors (usage): unknown name; lists the valid
   // ones.

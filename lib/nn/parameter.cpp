@@ -56,7 +56,7 @@ void Store::zero_gradients(Stream& stream) {
   }
 }
 
-void Store::initialize(std::uint64_t seed) {
+void Store::initialize(std::uint64_t seed, double gain) {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Parameter& parameter = *parameters_[i];
     const Shape& shape = parameter.value.shape();
@@ -64,12 +64,12 @@ void Store::initialize(std::uint64_t seed) {
     switch (parameter.kind) {
       case ParameterKind::conv_weight: {
         const double fan_out = static_cast<double>(shape[0] * shape[1] * shape[2]);
-        const double sigma = std::sqrt(2 / fan_out);
+        const double sigma = gain * std::sqrt(2 / fan_out);
         fill(parameter.value, [&] { return sigma * rng.normal(); });
         break;
       }
       case ParameterKind::linear_weight: {
-        const double bound = 1 / std::sqrt(static_cast<double>(shape[1]));
+        const double bound = gain / std::sqrt(static_cast<double>(shape[1]));
         fill(parameter.value, [&] { return rng.uniform(-bound, bound); });
         break;
       }

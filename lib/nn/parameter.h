@@ -55,7 +55,7 @@ class Store {
   void zero_gradients(Stream& stream);
   // Convolutions N(0, 2 / (KH * KW * O)) (He et al. 2015, fan-out), linear weights
   // U(+-1/sqrt(F)), norm scales 1, shifts and biases 0; drawn from (seed, parameter's number).
-  void initialize(std::uint64_t seed);
+  void initialize(std::uint64_t seed, double gain = 1);  // weights times gain
 
  private:
   Dtype dtype_;

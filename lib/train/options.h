@@ -67,6 +67,7 @@ struct TrainOptions {
   OnNan on_nan = OnNan::stop;
   std::optional<double> bn_momentum = {}, bn_eps = {};  // of all norms; unset: the network's own
   std::uint64_t seed = 1;
+  double init_gain = 1;  // factor on the weights that training starts from
 
   // Evaluations, at the ends of epochs; the test set also at the very end unless `none`.
   Length eval_every = {1, Length::Unit::epochs};

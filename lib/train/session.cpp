@@ -258,7 +258,7 @@ Session prepare(TrainOptions options) {
     read_checkpoint(s);
   } else {
     s.network.emplace(s.file.spec, o.dtype, o.device);
-    s.network->initialize(o.seed);
+    s.network->initialize(o.seed, o.init_gain);
     if (s.initial) {
       take_over(s.initial->network, *s.network, o.reset_head);
       s.file.norm_batches = batches_before(s.initial->file, *s.network);

@@ -1,6 +1,6 @@
 // check-ops: compares, checks and times single ops, on this machine or any other.
-//   check-ops [--op conv] [--case NAME] [--device cpu|cuda] [--dtype fp32|bf16|fp64] [--bench]
-//   [--list] [--about] [-v]
+//   check-ops [--op conv] [--case NAME] [--device cpu|cuda] [--dtype fp32|bf16|fp64] [--shard k/n]
+//   [--no-gradients] [--bench] [--list] [--about] [-v]
 // Exit 0 if nothing failed, 1 if something did, 2 for a wrong command line.
 #include <cstdio>
 #include <cstdlib>
@@ -17,9 +17,11 @@ namespace rn::test {
 namespace {
 
 struct Options {
-  std::string op, name, device, dtype;
+  std::string op, name, device, dtype, shard;
   int threads = 0;
+  int part = 0, parts = 1;  // every parts-th case, from this one on
   bool bench = false, list = false, about = false, verbose = false;
+  bool gradients = true;  // finite differences: dozens of runs a case
 };
 
 Options parse(int argc, char** argv) {
@@ -27,11 +29,14 @@ Options parse(int argc, char** argv) {
   const std::map<std::string, std::string*> texts = {{"--op", &options.op},
                                                      {"--case", &options.name},
                                                      {"--device", &options.device},
-                                                     {"--dtype", &options.dtype}};
+                                                     {"--dtype", &options.dtype},
+                                                     {"--shard", &options.shard}};
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word == "--bench") {
       options.bench = true;
+    } else if (word == "--no-gradients") {
+      options.gradients = false;
     } else if (word == "--list") {
       options.list = true;
     } else if (word == "--about") {
@@ -45,9 +50,19 @@ Options parse(int argc, char** argv) {
     } else {
       fail(ErrorKind::usage,
            "unknown or incomplete option '{}'; usage: check-ops [--op OP] [--case NAME] [--device "
-           "cpu|cuda] [--dtype fp32|bf16|fp64] [--threads N] [--bench] [--list] [--about] [-v]",
+           "cpu|cuda] [--dtype fp32|bf16|fp64] [--shard k/n] [--threads N] [--no-gradients] "
+           "[--bench] [--list] [--about] [-v]",
            word);
     }
+  }
+  if (!options.shard.empty()) {
+    char rest = 0;
+    const int read =
+        std::sscanf(options.shard.c_str(), "%d/%d%c", &options.part, &options.parts, &rest);
+    if (read != 2 || options.part < 1 || options.part > options.parts) {
+      fail(ErrorKind::usage, "--shard {}: expected k/n, as 1/4", options.shard);
+    }
+    --options.part;
   }
   const std::string& d = options.dtype;
   if (!d.empty() && d != "fp32" && d != "fp64" && d != "bf16") {
@@ -133,10 +148,11 @@ int run(const Options& options) {
         threads(), peak_flops(false) * 1e-9, peak_flops(true) * 1e-9,
         peak_bandwidth(1 << 29) * 1e-9);
   }
-  int matched = 0;
+  int matched = 0, number = 0;
   for (const Case& of : all_cases()) {
     if (!options.op.empty() && of.op != options.op) continue;
     if (!options.name.empty() && of.name != options.name) continue;
+    if (number++ % options.parts != options.part) continue;
     if (options.list) fmt::print("{} {}{}\n", of.op, of.name, of.bench ? " (bench)" : "");
     if (options.list || options.bench != of.bench) {
       matched += options.list;
@@ -153,7 +169,7 @@ int run(const Options& options) {
         }
       }
       if (options.bench) continue;
-      check_gradients(of, device, report);
+      if (options.gradients) check_gradients(of, device, report);
       check_refusals(of, device, report);
     }
   }

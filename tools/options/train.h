@@ -48,6 +48,10 @@ inline void bind_network(CLI::App& app, TrainTool& o) {
   app.add_option("--init-from", o.train.init, "The same as --init")
       ->type_name("MODEL")
       ->excludes(init);
+  app.add_option("--init-gain", o.train.init_gain,
+                 "Factor on the random weights that training starts from")
+      ->type_name("FLOAT")
+      ->check(cli::real(1e-6, 1e6));
   app.add_flag("--reset-head", o.train.reset_head,
                "With --init: a new last layer, for the classes of the data");
   app.add_option("--shortcut", o.train.shortcut,
