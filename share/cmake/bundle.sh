@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: bundle.sh BUILD OUTPUT.tar.xz
+# usage: [PRESET=6] bundle.sh BUILD OUTPUT.tar.xz (PRESET: of xz)
 # The tools, check-ops and the libraries they need as one archive that runs from any folder on machines
 # without our packages: x86-64 (or the like) with a C library as new as this machine's. Video tools, which
 # need FFmpeg's dozens of libraries, are left out; cuBLAS and cuDNN are not used. At most 60 MB.
@@ -58,7 +58,7 @@ cp "$(dirname "$0")/../check-gpu.sh" "$root/check-gpu.sh"
   exit 1
 }
 
-tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner -cf - "$name" | xz -T0 -6 >"$output.tmp"
+tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner -cf - "$name" | xz -T0 "-${PRESET:-6}" >"$output.tmp"
 size=$(wc -c <"$output.tmp")
 if [ "$size" -gt $limit ]; then
   rm "$output.tmp"

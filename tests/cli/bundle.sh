@@ -13,7 +13,7 @@ fail() {
   echo "FAIL: $*"
   exit 1
 }
-sh "$SOURCE/share/cmake/bundle.sh" "$BUILD" "$scratch/tools-1.tar.xz" >out || fail "exit $?: $(cat out)"
+PRESET=1 sh "$SOURCE/share/cmake/bundle.sh" "$BUILD" "$scratch/tools-1.tar.xz" >out || fail "exit $?: $(cat out)"
 [ "$(wc -c <tools-1.tar.xz)" -le 60000000 ] || fail "$(cat out)"
 mkdir elsewhere
 tar -C elsewhere -xf tools-1.tar.xz
@@ -27,7 +27,7 @@ for program in "$bundle"/libexec/*; do
 done | awk '/=> \//{print $1, $3, $4, $5}' | grep -v -F "$bundle/lib" |
   grep -vE '^(libc|libm|libpthread|libdl|librt|libresolv)\.so' >outside || true
 [ ! -s outside ] || fail "taken from outside: $(sort -u outside)"
-env -i PATH=/usr/bin:/bin "$bundle/bin/resnet-train" -q --config spiral-c1 --epochs 1 -o model.h5 >/dev/null ||
+env -i PATH=/usr/bin:/bin "$bundle/bin/resnet-train" -q --config spiral-c1 --epochs 1 --warmup 0i -o model.h5 >/dev/null ||
   fail "resnet-train of the bundle, with a recipe of the bundle: exit $?"
 env -i PATH=/usr/bin:/bin "$bundle/bin/resnet-info" model.h5 >info || fail "resnet-info of the bundle"
 [ -s info ] || fail "resnet-info of the bundle says nothing"
