@@ -25,11 +25,13 @@ std::vector<Stage> stages_of(const Blocks& blocks) {
   return stages;
 }
 
-// "17" of "stage2.block17", otherwise the position in the stage.
+// "17" of "stage2.block17", "in" of "input", "out" of "head", otherwise the position in the stage.
 std::string short_name(const std::string& name, std::size_t position) {
   std::size_t begin = name.size();
   while (begin > 0 && std::isdigit(static_cast<unsigned char>(name[begin - 1]))) --begin;
   const std::string digits = name.substr(begin);
+  if (name == "input") return "in";
+  if (name == "head") return "out";
   return digits.empty() || digits.size() > 4 ? fmt::format("{}", position) : digits;
 }
 

@@ -154,7 +154,7 @@ void panels(Script& script, const Geometry& g, const GeometryPlot& plot, std::si
   const bool metric = plot.chart == GeometryChart::ellipses;
   script.text += bare_panel;
   script.line("set multiplot layout {},{}{}", (list.size() + columns - 1) / columns, columns,
-              plot.title.empty() ? "" : " title " + quote(plot.title));
+              plot.title.empty() ? "" : " title " + quote(plot.title) + " offset 0,0.6");
   for (const std::size_t b : list) {
     panel(script, g,
           {g.points[b], !metric && b < g.grid.size() ? &g.grid[b] : nullptr,

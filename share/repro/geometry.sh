@@ -3,7 +3,8 @@
 # networks of two coordinates that take a spiral apart, how their layers move the plane, the metric pulled back to
 # every layer, the limit of many layers, batches of 300 and 1000; and beyond the paper the metric spectrum of a
 # residual network along its depth (of the 54 blocks of share/models on CIFAR-10 where data are given, else of a small
-# network trained on built-in data). Minutes on 2 cores. SEEDS=N counts which of N starts separate the spiral (20).
+# network trained on built-in data). Minutes on 2 cores. SEEDS=N counts which of N starts separate the spiral (20),
+# HALVINGS=N cuts layers in two so often (8).
 # Leaves BUILD/repro/geometry. What is finished is not done again.
 set -eu
 build=$(cd "$1" && pwd)
@@ -30,13 +31,21 @@ train_error() { # percent of training points; 100 where training diverged
   resnet-eval "$1.h5" --split train -q --json | sed 's/.*"error":\([0-9.e+-]*\).*/\1/'
 }
 
-# Which starts end with every training point on its side.
+# Which starts end with every training point on its side. Networks of two coordinates do not fill one core: as many
+# at a time as there are cores.
+cores=$(nproc)
 : >counts.tsv
 for order in 0 1 2; do
+  started=
+  for seed in $(seq 1 "$seeds"); do
+    train $order "$seed" "c$order-seed$seed" --threads 1 &
+    started="$started $!"
+    [ $((seed % cores)) != 0 ] || { for pid in $started; do wait "$pid"; done; started=; }
+  done
+  for pid in $started; do wait "$pid"; done
   separated=0 best=
   for seed in $(seq 1 "$seeds"); do
     name=c$order-seed$seed
-    train $order "$seed" "$name"
     error=$(train_error "$name")
     printf '%s\t%s\t%s\n' "$order" "$seed" "$error" >>counts.tsv
     if [ "$error" = 0 ]; then
@@ -69,14 +78,14 @@ for order in 0 1 2; do
   plot layers-c$order.gif "C^$order" geo-c$order.h5
 done
 for order in 1 2; do
-  study limit-c$order "$(cat best-c$order.txt).h5" --converge 6 --path 0,1 --grid 0 --limit-test 300
+  study limit-c$order "$(cat best-c$order.txt).h5" --converge "${HALVINGS:-8}" --path 0,1 --grid 0 --limit-test 300
   plot limit-c$order.svg "C^$order: layers cut in two" limit-c$order.h5 --show converge
   plot path-c$order.svg "C^$order: from one point to another" limit-c$order.h5 --show path
 done
 
-# Depths of the paper, dl = 10 / L: trained anew, which is another question than the limit.
+# Depths of the paper, dl = 2.5 / L: trained anew, which is another question than the limit.
 for layers in 20 40; do
-  train 1 1 "c1-layers$layers" --layers $layers --dl "$(awk "BEGIN { print 10 / $layers }")"
+  train 1 1 "c1-layers$layers" --layers $layers --dl "$(awk "BEGIN { print 2.5 / $layers }")"
 done
 [ ! -f c1-layers20.h5 ] || [ ! -f c1-layers40.h5 ] ||
   study retrained c1-seed1.h5 --retrained c1-layers20.h5,c1-layers40.h5 --grid 0

@@ -11,7 +11,7 @@ fail() {
   exit 1
 }
 ln -s "$BUILD/bin" bin # results go beside it, not into the build
-run() { SEEDS=1 RESNET_EPOCHS=60e RESNET_EVAL_EVERY=60e RESNET_WARMUP=5i RESNET_STEPS=60 sh "$SOURCE/share/repro/geometry.sh" "$scratch" "$@"; }
+run() { SEEDS=1 HALVINGS=3 RESNET_EPOCHS=60e RESNET_EVAL_EVERY=60e RESNET_WARMUP=5i RESNET_STEPS=60 sh "$SOURCE/share/repro/geometry.sh" "$scratch" "$@"; }
 
 run >log 2>&1 || fail "$(tail -5 log)"
 out=repro/geometry
