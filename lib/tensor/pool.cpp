@@ -11,12 +11,7 @@ Tensor TensorPool::take(const Shape& shape, Dtype dtype) {
   }
   // Twice the size is still a fit (the smaller last batch), more would hoard.
   if (!best || best->capacity() > 4 * wanted + 4096) {
-    try {
-      tensors_.emplace_back(shape, dtype, tag_, device_);
-    } catch (const OutOfMemory&) {  // what nobody holds may be of other sizes
-      trim();
-      tensors_.emplace_back(shape, dtype, tag_, device_);
-    }
+    tensors_.emplace_back(shape, dtype, tag_, device_);
     best = &tensors_.back();
   }
   best->ensure(shape, dtype, tag_, device_);
