@@ -99,8 +99,17 @@ tidy: configure ## clang-tidy over the library and the tools
 	@run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) '/(lib|tools)/.*\.cpp$$'
 
 .PHONY: check-gpu
-check-gpu: build ## compare, check and time every op on the GPU
-	@$(BUILD)/bin/check-ops --device cuda
+check-gpu: build ## every op, two trainings and their speed on the GPU beside the CPU: a report in BUILD
+	@sh share/check-gpu.sh --bin $(abspath $(BUILD))/bin -o $(BUILD)
+
+.PHONY: check-sass
+check-sass: build ## what nvcc made of the kernels: tensor cores, spilled registers (CUOBJDUMP=cuobjdump)
+	@sh share/cmake/check-sass.sh $(BUILD)/lib/libresnet.so $(CUOBJDUMP)
+
+.PHONY: bundle
+bundle: build ## tools and the libraries they need as one archive in BUILD, for machines without packages
+	@sh share/cmake/bundle.sh $(BUILD) \
+	  $(BUILD)/resnet-tools-$$(sed -n 's/^project(.*VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)-$$(uname -m).tar.xz
 
 .PHONY: check-cifar10
 check-cifar10: build ## checks on real CIFAR-10: CIFAR10=DIR, or after make fetch-cifar10

@@ -90,14 +90,8 @@ int compare(const Options& o, train::EvaluateRun run) {
 }
 
 int run(const Options& o, const cli::Invocation& call) {
-  // `auto` may find a GPU, on which evaluation is not built yet.
-  cli::CommonOptions common = o.common;
-  if (common.device == "auto") common.device = "cpu";
+  const cli::CommonOptions& common = o.common;
   const Device device = cli::start(common);
-  if (!device.is_cpu()) {
-    fail(ErrorKind::device, "evaluation on {} is not built yet; use --device cpu",
-         to_string(device));
-  }
   if (o.common.output == "-" && o.common.json) {
     fail(ErrorKind::usage, "-o - and --json both want stdout");
   }
@@ -111,7 +105,8 @@ int run(const Options& o, const cli::Invocation& call) {
   run.volatile_provenance = !o.common.no_provenance;
   run.provenance = io::start_provenance(call.tool, call.command_line);
   run.provenance.config = call.recipe;
-  run.provenance.device = to_string(device);
+  run.device = device;
+  run.provenance.device = describe(device);
   const auto progress = cli::make_progress({.mode = o.common.progress, .quiet = call.quiet});
   run.progress = progress.get();
   if (!o.predict.directory.empty()) {
@@ -123,6 +118,7 @@ int run(const Options& o, const cli::Invocation& call) {
     predict.batch = run.batch;
     predict.ten_crop = run.ten_crop;
     predict.dtype = run.dtype;
+    predict.device = device;
     predict.progress = run.progress;
     fmt::print("{}", train::predict(predict));
     return 0;

@@ -43,14 +43,11 @@ int merge_shards(const tools::GeometryTool& o, const cli::Invocation& call) {
 int run(const tools::GeometryTool& o, const cli::Invocation& call) {
   if (o.merge) return merge_shards(o, call);
   if (o.models.size() != 1) fail(ErrorKind::usage, "one MODEL, please; several only with --merge");
-  cli::CommonOptions common = o.common;
-  if (common.device == "auto") common.device = "cpu";
+  const cli::CommonOptions& common = o.common;
   const Device device = cli::start(common);
-  if (!device.is_cpu()) {
-    fail(ErrorKind::device, "geometry on {} is not built yet; use --device cpu", to_string(device));
-  }
   study::GeometryRun run = tools::effective(o, call);
-  run.provenance.device = to_string(device);
+  run.device = device;
+  run.provenance.device = describe(device);
   run.stop = [] {
     return cli::stop_requested() ? cli::signal_name(cli::stop_signal()) : std::string();
   };

@@ -16,10 +16,7 @@ int run(const TrainTool& o, const cli::Invocation& call) {
     return 0;
   }
   cli::catch_signals();
-  // `auto` may find a GPU, on which training is not built yet.
-  cli::CommonOptions common = o.common;
-  if (common.device == "auto") common.device = "cpu";
-  train::TrainOptions options = tools::effective(o, cli::start(common), call);
+  train::TrainOptions options = tools::effective(o, cli::start(o.common), call);
   if (o.loader_only) {
     const train::LoaderReport report = train::measure_loader(std::move(options));
     fmt::print("{}\n", o.common.json ? report.json() : report.text());

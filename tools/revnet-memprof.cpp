@@ -21,14 +21,10 @@ void check_stdout(const tools::MemprofTool& o) {
 
 int run(const tools::MemprofTool& o, const cli::Invocation& call) {
   check_stdout(o);
-  cli::CommonOptions common = o.common;
-  if (common.device == "auto") common.device = "cpu";
+  const cli::CommonOptions& common = o.common;
   const Device device = cli::start(common);
-  if (!device.is_cpu()) {
-    fail(ErrorKind::device, "memory on {} is not measured yet; use --device cpu",
-         to_string(device));
-  }
   study::MemoryRun run = tools::effective(o);
+  run.device = device;
   if (common.dry_run) {
     const study::MemoryResult plan = study::plan_memory(run);
     fmt::print("{}", common.json ? study::to_json(plan).str() + "\n" : study::plan_text(plan));
@@ -37,7 +33,7 @@ int run(const tools::MemprofTool& o, const cli::Invocation& call) {
   if (!common.output.empty()) io::check_output(common.output, common.force);
   io::Provenance provenance = io::start_provenance(call.tool, call.command_line);
   provenance.config = call.recipe;
-  provenance.device = to_string(device);
+  provenance.device = describe(device);
   provenance.seed = common.seed;
   const auto progress = cli::make_progress({.mode = common.progress, .quiet = call.quiet});
   run.progress = progress.get();

@@ -12,14 +12,11 @@ namespace {
 using namespace rn;
 
 int run(const tools::FlowTool& o, const cli::Invocation& call) {
-  cli::CommonOptions common = o.common;
-  if (common.device == "auto") common.device = "cpu";
+  const cli::CommonOptions& common = o.common;
   const Device device = cli::start(common);
-  if (!device.is_cpu()) {
-    fail(ErrorKind::device, "flow on {} is not built yet; use --device cpu", to_string(device));
-  }
   video::FlowRun run = tools::effective(o, call);
-  run.provenance.device = to_string(device);
+  run.device = device;
+  run.provenance.device = describe(device);
   run.stop = cli::stop_requested;
   cli::catch_signals();
   const auto progress = cli::make_progress({.mode = common.progress, .quiet = call.quiet});

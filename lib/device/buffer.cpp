@@ -16,17 +16,37 @@ constexpr std::size_t huge_page = std::size_t{2} << 20;
 
 std::atomic<std::int64_t> limit = no_limit;
 
-void check_limit(std::size_t bytes, Tag tag) {
+void check_limit(std::size_t bytes, Tag tag, Device device) {
   const std::int64_t most = limit.load();
   if (most == no_limit) return;
   const std::int64_t live = Ledger::global().live_total();
   if (static_cast<std::int64_t>(bytes) <= most - live) return;
-  fail(ErrorKind::failed, "out of memory: {:.1f} MiB more asked for ({}), {:.1f} of {:.1f} in use",
-       static_cast<double>(bytes) / 0x1p20, to_string(tag), static_cast<double>(live) / 0x1p20,
-       static_cast<double>(most) / 0x1p20);
+  throw OutOfMemory(bytes, tag, device);
+}
+
+// "1234.5 MiB in use: parameter 1.5, activation 1233.0", with the limit where there is one.
+std::string in_use() {
+  const Ledger& ledger = Ledger::global();
+  const auto mib = [](std::int64_t bytes) { return static_cast<double>(bytes) / 0x1p20; };
+  std::string text = fmt::format("{:.1f} ", mib(ledger.live_total()));
+  if (limit.load() != no_limit) text += fmt::format("of {:.1f} ", mib(limit.load()));
+  text += "MiB in use";
+  const char* before = ": ";
+  for (int i = 0; i < tag_count; ++i) {
+    const auto tag = static_cast<Tag>(i);
+    if (ledger.live(tag) == 0) continue;
+    text += fmt::format("{}{} {:.1f}", before, to_string(tag), mib(ledger.live(tag)));
+    before = ", ";
+  }
+  return text;
 }
 
 }  // namespace
+
+OutOfMemory::OutOfMemory(std::size_t bytes, Tag tag, Device device)
+    : OutOfMemory(fmt::format("out of memory{}: {:.1f} MiB more asked for ({}), {}",
+                              device.is_cpu() ? "" : " on " + to_string(device),
+                              static_cast<double>(bytes) / 0x1p20, to_string(tag), in_use())) {}
 
 void set_memory_limit(std::int64_t bytes) { limit.store(bytes); }
 std::int64_t memory_limit() { return limit.load(); }
@@ -34,19 +54,16 @@ std::int64_t memory_limit() { return limit.load(); }
 Buffer::Buffer(std::size_t bytes, Tag tag, Device device)
     : bytes_(bytes), tag_(tag), device_(device) {
   if (bytes == 0) return;
-  check_limit(bytes, tag);
+  check_limit(bytes, tag, device);
   if (device.is_cpu()) {
     const std::size_t align = bytes >= huge_page ? huge_page : alignment;
     const std::size_t rounded = (bytes + align - 1) / align * align;
     if (rounded >= bytes) data_ = std::aligned_alloc(align, rounded);
-    if (!data_) {
-      fail(ErrorKind::failed, "out of memory: {:.1f} MiB more asked for ({}), {:.1f} MiB in use",
-           static_cast<double>(bytes) / 0x1p20, to_string(tag),
-           static_cast<double>(Ledger::global().live_total()) / 0x1p20);
-    }
+    if (!data_) throw OutOfMemory(bytes, tag, device);
     if (align == huge_page) madvise(data_, rounded, MADV_HUGEPAGE);  // a wish, not a need
   } else {
     data_ = cuda::allocate(device.index, bytes);
+    if (!data_) throw OutOfMemory(bytes, tag, device);
   }
   Ledger::global().add(tag, static_cast<std::int64_t>(bytes));
 }

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cstring>
 #include <fstream>
+#include <map>
+#include <mutex>
 #include <utility>
 
 #include "base/error.h"
@@ -11,6 +13,11 @@ namespace rn {
 
 std::string to_string(Device device) {
   return device.is_cpu() ? "cpu" : fmt::format("cuda:{}", device.index);
+}
+
+std::string describe(Device device) {
+  if (device.is_cpu()) return to_string(device);
+  return to_string(device) + " " + cuda::description(device.index);
 }
 
 Device parse_device(const std::string& text) {
@@ -72,6 +79,17 @@ void Stream::synchronize() {
 Stream& cpu_stream() {
   static Stream stream{cpu};
   return stream;
+}
+
+Stream& default_stream(Device device) {
+  if (device.is_cpu()) return cpu_stream();
+  static std::mutex mutex;
+  // Never destroyed: when the process ends, the driver may be gone before.
+  static auto& streams = *new std::map<int, Stream>;
+  const std::lock_guard lock(mutex);
+  const auto found = streams.find(device.index);
+  if (found != streams.end()) return found->second;
+  return streams.emplace(device.index, Stream(device)).first->second;
 }
 
 void copy_async(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes,

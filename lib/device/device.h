@@ -19,6 +19,8 @@ struct Device {
 inline constexpr Device cpu{};
 
 std::string to_string(Device device);  // "cpu", "cuda:0"
+// With what it is: "cpu", "cuda:0 NVIDIA H200 (sm_90, 143167 MiB; driver 13.0, runtime 13.0)".
+std::string describe(Device device);
 
 // "auto" (a GPU when this build and this machine have one, else the CPU), "cpu", "cuda", "cuda:N".
 // Errors: usage for another word, device when the GPU asked for is absent.
@@ -51,6 +53,10 @@ class Stream {
 // The CPU's stream; ops that are given none use it.
 Stream& cpu_stream();
 
+// The stream of `device` that work is given to unless another is named: one for each device and
+// process, so that what is done to a tensor is done in order. Errors: device.
+Stream& default_stream(Device device);
+
 // Copies between any two devices, in order with the other work of `stream`. The memory must live
 // until the stream is synchronized. CPU to CPU is an ordinary copy.
 void copy_async(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes,
@@ -60,7 +66,8 @@ namespace cuda {
 // Implemented twice: lib/device/cuda and lib/device/nocuda.
 bool built();
 int device_count();  // 0 without driver or GPU
-void* allocate(int index, std::size_t bytes);
+std::string description(int index);
+void* allocate(int index, std::size_t bytes);  // nullptr: there is no more
 void release(int index, void* memory) noexcept;
 void* stream_create(int index);
 void stream_destroy(int index, void* handle) noexcept;

@@ -94,7 +94,8 @@ const nn::Residual& Network::at(std::int64_t place) const {
   return blocks_.at(static_cast<std::size_t>(order_.at(static_cast<std::size_t>(place))));
 }
 
-void Network::commit(const Saved& saved, Stream& stream, std::optional<double> momentum) const {
+void Network::commit(const Saved& saved, std::optional<double> momentum) const {
+  Stream& stream = default_stream(store_.device());
   if (stem_norm_) stem_norm_->commit(saved.stem_norm, stream, momentum);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     blocks_[i].commit(saved.blocks[i], stream, momentum);

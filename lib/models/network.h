@@ -74,7 +74,8 @@ class Network {
   bool reversible() const;
   void reset_gates();  // every gate 1, identity order
 
-  // images [N, H, W, C] -> logits [N, classes].
+  // images [N, H, W, C] -> logits [N, classes], on the network's device. Images of another device
+  // are copied first: the same for enter().
   Tensor forward(const Tensor& images, const nn::Pass& pass, Saved& saved) const;
   // Adds to the parameters' gradients (where they exist). d_logits [N, classes]. Returns the
   // gradient of the images if wanted, else an undefined tensor.
@@ -113,8 +114,7 @@ class Network {
 
   // Takes the batch's statistics of the pass into the running ones (committing a step); `momentum`
   // as in nn::BatchNorm::commit.
-  void commit(const Saved& saved, Stream& stream = cpu_stream(),
-              std::optional<double> momentum = {}) const;
+  void commit(const Saved& saved, std::optional<double> momentum = {}) const;
   // Name of the first layer, in forward order, whose outputs in the pass were not finite, or empty.
   std::string first_nonfinite(const Saved& saved) const;
 

@@ -37,12 +37,17 @@ void Saved::release() {
   for (nn::Residual::Saved& block : blocks) block.release();
 }
 
-nn::Signal Network::stem_forward(const Tensor& images, const nn::Pass& pass, Saved& saved) const {
-  require(images.rank() == 4 && images.dim(1) == spec_.height && images.dim(2) == spec_.width &&
-              images.dim(3) == spec_.channels,
+nn::Signal Network::stem_forward(const Tensor& given, const nn::Pass& pass, Saved& saved) const {
+  require(given.rank() == 4 && given.dim(1) == spec_.height && given.dim(2) == spec_.width &&
+              given.dim(3) == spec_.channels,
           "network '{}': images must be [N, {}, {}, {}], not {}", spec_.arch, spec_.height,
-          spec_.width, spec_.channels, images);
+          spec_.width, spec_.channels, given);
   saved.release();
+  Tensor images = given;
+  if (given.device() != store_.device()) {
+    images = pass.pool.take(given.shape(), given.dtype());
+    images.copy_from(given);
+  }
   saved.blocks.resize(blocks_.size());
   saved.images.value = ops::operand(images);
   if (spec_.stem.lift) {

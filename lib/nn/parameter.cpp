@@ -8,9 +8,12 @@ namespace rn::nn {
 namespace {
 
 void fill(const Tensor& tensor, auto&& next) {
+  const Tensor host =
+      tensor.device().is_cpu() ? tensor : Tensor(tensor.shape(), tensor.dtype(), Tag::workspace);
   with_float(tensor.dtype(), "initialize", [&]<class T>() {
-    for (T& x : tensor.span<T>()) x = static_cast<T>(next());
+    for (T& x : host.span<T>()) x = static_cast<T>(next());
   });
+  if (host.raw() != tensor.raw()) tensor.copy_from(host);
 }
 
 }  // namespace
@@ -19,7 +22,7 @@ ParameterPtr Store::parameter(const std::string& name, const Shape& shape, Param
   auto made = std::make_shared<Parameter>();
   made->name = name;
   made->kind = kind;
-  made->value = Tensor::zeros(shape, dtype_, Tag::parameter);
+  made->value = Tensor::zeros(shape, dtype_, Tag::parameter, device_);
   parameters_.push_back(made);
   return made;
 }
@@ -27,7 +30,7 @@ ParameterPtr Store::parameter(const std::string& name, const Shape& shape, Param
 StatePtr Store::state(const std::string& name, const Shape& shape, double value) {
   auto made = std::make_shared<State>();
   made->name = name;
-  made->value = Tensor(shape, dtype_, Tag::state);
+  made->value = Tensor(shape, dtype_, Tag::state, device_);
   fill(made->value, [value] { return value; });
   states_.push_back(made);
   return made;

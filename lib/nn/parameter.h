@@ -51,7 +51,8 @@ class Store {
   std::int64_t parameter_count() const;
 
   void require_gradients();  // allocates and zeroes them
-  void zero_gradients(Stream& stream = cpu_stream());
+  void zero_gradients() { zero_gradients(default_stream(device_)); }
+  void zero_gradients(Stream& stream);
   // Convolutions N(0, 2 / (KH * KW * O)) (He et al. 2015, fan-out), linear weights
   // U(+-1/sqrt(F)), norm scales 1, shifts and biases 0; drawn from (seed, parameter's number).
   void initialize(std::uint64_t seed, double gain = 1);  // weights times gain

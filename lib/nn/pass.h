@@ -28,7 +28,7 @@ class Trace {
 
 struct Pass {
   TensorPool& pool;
-  Stream& stream = cpu_stream();
+  Stream& stream = default_stream(pool.device());
   bool batch_statistics = false;  // norms use the batch's statistics (training), else running ones
   bool keep = false;              // layers keep in their Saved what backward needs
   // Training under stochastic depth: the gates say which branches are there. Otherwise a branch is

@@ -226,8 +226,8 @@ Tensor Residual::constant(double value, Saved& saved) const {
   with_float(host.dtype(), "constant", [&]<class T>() {
     for (T& x : host.span<T>()) x = static_cast<T>(value);
   });
-  saved.shortcut_scale = host;
-  return host;
+  saved.shortcut_scale = host.on(saved.value.device());
+  return saved.shortcut_scale;
 }
 
 void Residual::commit(const Saved& saved, Stream& stream, std::optional<double> momentum) const {

@@ -28,9 +28,6 @@ void softmax_cross_entropy(const SoftmaxCrossEntropy& attr, const Tensor& logits
   if (check.on_cpu(stream)) {
     return cpu::softmax_cross_entropy(attr, logits, labels, losses, d_logits);
   }
-  if (attr.others) {
-    fail(ErrorKind::device, "{}: mixed labels have no CUDA kernel yet; run with --device cpu", who);
-  }
   cuda::softmax_cross_entropy(attr, logits, labels, losses, d_logits, stream);
 }
 

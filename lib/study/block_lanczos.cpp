@@ -51,7 +51,7 @@ Tensor tensor_of(const std::vector<One>& all, const Tensor& like) {
       for (std::int64_t i = 0; i < size; ++i) to[i] = static_cast<T>(all[n].next[at(i)]);
     }
   });
-  return out;
+  return out.on(like.device());
 }
 
 Vector piece_of(const Tensor& from, std::int64_t n) {
@@ -101,7 +101,8 @@ LanczosResult block_singular_values(const models::Network& network, std::int64_t
   }
   const std::int64_t steps = std::min(options.steps, size);
   for (std::int64_t step = 0; step < steps; ++step) {
-    const Tensor forward = network.block_jvp(place, x, tensor_of(all, x), {}, pass, saved);
+    const Tensor along = network.block_jvp(place, x, tensor_of(all, x), {}, pass, saved);
+    const Tensor forward = along.on(cpu);
     // u := J v - beta u_before
     parallel_for(static_cast<int>(images), [&](int n) {
       One& one = all[at(n)];
@@ -117,8 +118,8 @@ LanczosResult block_singular_values(const models::Network& network, std::int64_t
     for (std::int64_t n = 0; n < images; ++n) {
       if (all[at(n)].done) all[at(n)].next.assign(at(forward.size() / images), 0);
     }
-    const Tensor rows = tensor_of(all, forward);
-    const Tensor back = network.block_vjp(place, x, rows, {}, pass, saved);
+    const Tensor rows = tensor_of(all, along);
+    const Tensor back = network.block_vjp(place, x, rows, {}, pass, saved).on(cpu);
     // v := J'u - alpha v_before
     parallel_for(static_cast<int>(images), [&](int n) {
       One& one = all[at(n)];

@@ -92,7 +92,8 @@ Job prepare(const GeometryRun& run, Progress& progress) {
   const io::H5 h5 = open_model(run.model, digest);
   const bool ck = train::read_model_file(h5).spec.stem.lift;
   const Dtype dtype = ck ? Dtype::f64 : run.dtype;
-  Job job{run, train::load_model(h5, dtype), {}, {}, progress};
+  if (ck && !run.device.is_cpu()) info("a C^k network is studied on the CPU");
+  Job job{run, train::load_model(h5, dtype, ck ? cpu : run.device), {}, {}, progress};
   const models::NetworkSpec& spec = job.model.file.spec;
   check_options(run, spec);
   const std::string uri = train::data_uri(run.data, job.model.file, h5.name());
@@ -254,7 +255,7 @@ std::int64_t bytes_for_image(Job& job, MetricSpectrum& spectrum) {
   out.start(1, spectrum.boundaries(), spec.classes);
   ledger.reset_peaks();
   const std::int64_t before = ledger.live(Tag::activation);
-  TensorPool pool;
+  TensorPool pool(job.model.network.store().device());
   spectrum.run(image, pool, out);
   return ledger.peak(Tag::activation) - before;
 }
@@ -279,7 +280,7 @@ void run_spectra(Job& job, std::int64_t batch) {
   r.spectra.start(count, spectrum.boundaries(), spec.classes);
   r.spectra.vectors = std::min(r.options.vectors, count);
   r.image_shape = {spec.height, spec.width, spec.channels};
-  TensorPool pool;
+  TensorPool pool(job.model.network.store().device());
   data::Batcher batcher = batches_of(job, batch);
   job.progress.begin({.what = "metric", .total = count});
   std::int64_t done = 0;
@@ -305,7 +306,7 @@ void run_blocks(Job& job) {
   for (const nn::BlockSpec& block : job.model.file.spec.blocks) r.blocks.push_back(block.name);
   r.singular.values.assign(at(images * blocks * values), 0);
   r.singular.residuals = r.singular.values;
-  TensorPool pool;
+  TensorPool pool(job.model.network.store().device());
   const nn::Pass pass{.pool = pool};
   models::Saved saved;
   constexpr std::int64_t most = 8;  // images side by side
@@ -352,7 +353,7 @@ void tell(Job& job, GeometryOutcome& outcome) {
                                     job.model.network.dtype(), Tag::input);
   ImageSpectra out;
   out.start(batch, spectrum.boundaries(), spec.classes);
-  TensorPool pool;
+  TensorPool pool(job.model.network.store().device());
   spectrum.run(some, pool, out);  // makes primitives and memory
   const auto start = std::chrono::steady_clock::now();
   spectrum.run(some, pool, out);

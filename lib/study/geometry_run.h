@@ -25,7 +25,8 @@ struct GeometryRun {
   std::vector<std::string> retrained = {};    // models with twice the layers each time
   Shard shard = {};
   Dtype dtype = Dtype::f32;  // of classifiers; C^k networks are studied in f64
-  std::int64_t batch = 16;   // images at a time
+  Device device = cpu;
+  std::int64_t batch = 16;  // images at a time
   std::int64_t memory_limit = std::int64_t{2} << 30;
 
   std::string output_file = {};  // empty: none

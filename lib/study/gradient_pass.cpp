@@ -35,8 +35,9 @@ GradientPass::GradientPass(const models::Network& network, const nn::Pass& pass,
   require(pass.keep, "GradientPass: the pass must keep its activations");
   const Tensor logits = network.forward(images, pass, saved);
   d_logits_ = pass.pool.take(logits.shape(), logits.dtype());
-  const Tensor losses({images_}, Dtype::f64, Tag::workspace);
-  ops::softmax_cross_entropy({}, logits, labels, losses, d_logits_, pass.stream);
+  const Device device = logits.device();
+  const Tensor losses({images_}, Dtype::f64, Tag::workspace, device);
+  ops::softmax_cross_entropy({}, logits, labels.on(device), losses, d_logits_, pass.stream);
 }
 
 Tensor GradientPass::head(bool masked) {

@@ -98,7 +98,7 @@ Job prepare(const LesionRun& run) {
   const std::string name = run.model == "-" ? "stdin" : run.model;
   const io::H5 h5 = io::H5::open_image(std::move(bytes), name,
                                        io::schema::expectation(io::schema::Format::model));
-  train::LoadedModel model = train::load_model(h5, run.dtype);
+  train::LoadedModel model = train::load_model(h5, run.dtype, run.device);
   const std::string uri = train::data_uri(run.data, model.file, name);
   train::Samples samples = train::open_samples(uri, run.split, run.limit, model.file, name);
   train::check_fits(model.file.spec, samples.source->info());
@@ -164,7 +164,7 @@ std::string run_recalibrated(Job& job, Progress& progress) {
   const auto source = data::open_source(job.result.data, data::Split::train, job.run.recalibrate);
   models::Network& network = job.model.network;
   const std::vector<Tensor> statistics = statistics_of(network);
-  TensorPool pool;
+  TensorPool pool(job.model.network.store().device());
   const nn::Pass pass{pool};
   std::vector<std::vector<Tensor>> recalibrated;
   for (const Lesion& lesion : job.result.lesions) {
@@ -200,7 +200,7 @@ std::string run_slices(Job& job, Progress& progress) {
   LesionResult& r = job.result;
   PrefixTree tree(job.model.file.spec, r.lesions);
   SliceTally slice(r.tallies, job.model.file.spec.classes);
-  TensorPool pool;
+  TensorPool pool(job.model.network.store().device());
   const nn::Pass pass{pool};
   data::Batcher batcher = batches_of(job, r.done);
   auto saved = Clock::now();
@@ -232,7 +232,7 @@ LesionOutcome plan(Job& job) {
   // One slice through the intact network: seconds of n block evaluations, with stem and head.
   const std::vector<Lesion> intact{job.result.lesions.front()};
   PrefixTree tree(job.model.file.spec, intact);
-  TensorPool pool;
+  TensorPool pool(job.model.network.store().device());
   const nn::Pass pass{pool};
   data::Batcher batcher = batches_of(job, 0);
   const data::Batch* batch = batcher.next();

@@ -21,6 +21,7 @@ struct LesionRun {
   std::int64_t recalibrate = 0;  // estimate the statistics again from so many training images
   Shard shard = {};
   Dtype dtype = Dtype::f32;
+  Device device = cpu;
   std::int64_t memory_limit = std::int64_t{2} << 30;  // bytes of activations
 
   std::string output = {};  // result file; empty: none

@@ -26,17 +26,15 @@ class Limited {
 // Peak bytes of one training step, or nothing where the limit is too low.
 std::optional<std::int64_t> try_step(const models::NetworkSpec& spec, const train::MemoryMode& mode,
                                      Dtype dtype, std::int64_t batch, std::uint64_t seed,
-                                     std::int64_t limit) {
+                                     Device device, std::int64_t limit) {
   std::optional<std::int64_t> bytes;
   on_fresh_threads([&] {
     const Limited limited(limit);
     try {
-      MemoryStep step(spec, dtype, mode, batch, seed);
+      MemoryStep step(spec, dtype, mode, batch, seed, device);
       bytes = step.account().peak_total();
     } catch (const std::bad_alloc&) {
-    } catch (const Error& error) {
-      const bool memory = std::string(error.what()).starts_with("out of memory");
-      if (error.kind() != ErrorKind::failed || !memory) throw;
+    } catch (const OutOfMemory&) {
     }
   });
   return bytes;
@@ -102,7 +100,8 @@ std::vector<MemoryResult::Limit> fit_memory(const MemoryRun& run, const std::str
         run.progress->advance(++tried,
                               fmt::format("{} {}: {} {}?", arch, base.activations, n, what));
       }
-      return try_step(spec_of(run, arch, units(n)), mode, dtype, batch(n), run.seed, run.fit);
+      return try_step(spec_of(run, arch, units(n)), mode, dtype, batch(n), run.seed, run.device,
+                      run.fit);
     });
     limit.most = found.n;
     limit.bytes = found.bytes;

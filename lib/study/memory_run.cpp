@@ -102,7 +102,7 @@ class Runner {
       on_fresh_threads([&] {
         reset_peak_resident();
         const std::int64_t before = resident_bytes();
-        MemoryStep step(spec, dtype, mode, run_.batch, run_.seed);
+        MemoryStep step(spec, dtype, mode, run_.batch, run_.seed, run_.device);
         found.account = step.account();
         found.account.resident_growth = std::max<std::int64_t>(peak_resident_bytes() - before, 0);
       });
@@ -120,7 +120,8 @@ class Runner {
             std::size_t first) {
     std::vector<std::unique_ptr<MemoryStep>> steps;
     for (const MemoryMode& mode : modes) {
-      steps.push_back(std::make_unique<MemoryStep>(spec, dtype, mode, run_.batch, run_.seed));
+      steps.push_back(
+          std::make_unique<MemoryStep>(spec, dtype, mode, run_.batch, run_.seed, run_.device));
       steps.back()->run();  // takes memory, makes primitives
     }
     std::vector<std::array<std::vector<double>, phase_count + 1>> seconds(modes.size());
@@ -145,7 +146,7 @@ class Runner {
   void exactness(const std::string& arch, std::int64_t units, const models::NetworkSpec& spec,
                  Dtype dtype, const MemoryMode& mode) {
     const std::string stream = stream_name(mode), precision = train::precision_name(dtype);
-    MemoryStep step(spec, dtype, mode, run_.batch, run_.seed);
+    MemoryStep step(spec, dtype, mode, run_.batch, run_.seed, run_.device);
     for (const auto& block : step.reconstruct()) {
       result_.reconstructed.push_back(
           {arch, stream, precision, units, block.block, block.relative, block.largest});

@@ -27,6 +27,7 @@ struct MemoryRun {
   std::int64_t fit = 0;                                // bytes: look for what fits
   std::int64_t most_units = 1000, most_batch = 65536;  // and where to stop
   std::uint64_t seed = 1;
+  Device device = cpu;
   Progress* progress = nullptr;
 };
 

@@ -70,8 +70,8 @@ std::int64_t StepAccount::peak_total() const {
 }
 
 MemoryStep::MemoryStep(const models::NetworkSpec& spec, Dtype dtype, const train::MemoryMode& mode,
-                       std::int64_t batch, std::uint64_t seed)
-    : network_(spec, dtype), mode_(mode) {
+                       std::int64_t batch, std::uint64_t seed, Device device)
+    : pool_(device), network_(spec, dtype, device), mode_(mode) {
   check(mode, spec);
   network_.initialize(seed);
   network_.store().require_gradients();
@@ -86,6 +86,8 @@ MemoryStep::MemoryStep(const models::NetworkSpec& spec, Dtype dtype, const train
   for (std::int32_t& label : labels_.span<std::int32_t>()) {
     label = static_cast<std::int32_t>(rng.below(static_cast<std::uint32_t>(spec.classes)));
   }
+  images_ = images_.on(device);
+  labels_ = labels_.on(device);
 }
 
 void MemoryStep::forward_backward(const train::MemoryMode& mode, const Tensor& images,
@@ -96,15 +98,17 @@ void MemoryStep::forward_backward(const train::MemoryMode& mode, const Tensor& i
   pass.trace = trace;
   const Tensor logits = network_.forward(images, pass, saved_);
   const std::int64_t count = logits.dim(0);
-  losses_.ensure({count}, Dtype::f64, Tag::workspace);
-  d_logits_.ensure(logits.shape(), logits.dtype(), Tag::workspace);
-  ops::softmax_cross_entropy({.scale = 1.0 / static_cast<double>(count)}, logits, labels, losses_,
-                             d_logits_, pass.stream);
+  losses_.ensure({count}, Dtype::f64, Tag::workspace, pool_.device());
+  d_logits_.ensure(logits.shape(), logits.dtype(), Tag::workspace, pool_.device());
+  ops::softmax_cross_entropy({.scale = 1.0 / static_cast<double>(count)}, logits,
+                             labels.on(pool_.device()), losses_, d_logits_, pass.stream);
   loss_ = 0;
-  for (const double loss : losses_.span<double>()) loss_ += loss / static_cast<double>(count);
+  const Tensor losses = losses_.on(cpu);
+  for (const double loss : losses.span<double>()) loss_ += loss / static_cast<double>(count);
   done(Phase::forward);
   network_.store().zero_gradients(pass.stream);
   network_.backward(d_logits_, pass, saved_);
+  pass.stream.synchronize();
   done(Phase::backward);
 }
 
@@ -149,7 +153,8 @@ std::vector<double> MemoryStep::gradient(const train::MemoryMode& mode, const Te
   std::vector<double> all;
   for (const auto& parameter : network_.store().parameters()) {
     with_float(parameter->gradient.dtype(), "gradient", [&]<class T>() {
-      for (const T x : parameter->gradient.span<T>()) all.push_back(static_cast<double>(x));
+      const Tensor gradient = parameter->gradient.on(cpu);
+      for (const T x : gradient.span<T>()) all.push_back(static_cast<double>(x));
     });
   }
   return all;
@@ -175,11 +180,12 @@ std::vector<MemoryStep::Reconstruction> MemoryStep::reconstruct() {
     }
     y = block.inverse(y, pass, saved_.blocks[static_cast<std::size_t>(i)]);
     Reconstruction at{block.spec().name};
+    const Tensor was = x.on(cpu), is = y.on(cpu);
     with_float(x.dtype(), "reconstruct", [&]<class T>() {
       double difference = 0, whole = 0;
       for (std::int64_t k = 0; k < x.size(); ++k) {
-        const auto a = static_cast<double>(x.data<T>()[k]);
-        const double d = static_cast<double>(y.data<T>()[k]) - a;
+        const auto a = static_cast<double>(was.data<T>()[k]);
+        const double d = static_cast<double>(is.data<T>()[k]) - a;
         difference += d * d;
         whole += a * a;
         at.largest = std::max(at.largest, std::abs(d));

@@ -46,7 +46,7 @@ struct StepAccount {
 class MemoryStep {
  public:
   MemoryStep(const models::NetworkSpec& spec, Dtype dtype, const train::MemoryMode& mode,
-             std::int64_t batch, std::uint64_t seed);
+             std::int64_t batch, std::uint64_t seed, Device device = cpu);
 
   models::Network& network() { return network_; }
 

@@ -106,8 +106,9 @@ std::int64_t MetricSpectrum::elements() const {
 void MetricSpectrum::take(const Tensor& stack, std::int64_t boundary, ImageSpectra& out,
                           std::int64_t first) {
   const std::int64_t c = classes_, k = products_;
-  gram_.ensure({images_, k, k}, Dtype::f64, Tag::workspace);
-  ops::stack_gram(stack, images_, gram_);
+  Tensor products({images_, k, k}, Dtype::f64, Tag::workspace, stack.device());
+  ops::stack_gram(stack, images_, products, default_stream(stack.device()));
+  gram_ = products.on(cpu);
   const double* gram = gram_.data<double>();
   parallel_for(static_cast<int>(images_), [&](int n) {
     std::vector<double> values =
@@ -135,7 +136,8 @@ void MetricSpectrum::take(const Tensor& stack, std::int64_t boundary, ImageSpect
 }
 
 // The leading eigenvector of J'A'AJ is J'A'u / |J'A'u| for that of A JJ' A'.
-void MetricSpectrum::take_vectors(const Tensor& stack, ImageSpectra& out, std::int64_t first) {
+void MetricSpectrum::take_vectors(const Tensor& of_device, ImageSpectra& out, std::int64_t first) {
+  const Tensor stack = of_device.on(cpu);
   const std::int64_t c = classes_, count = products_, size = stack.size() / stack.dim(0);
   out.eigenvectors.resize(at(out.vectors * size));
   for (std::int64_t n = 0; n < images_ && first + n < out.vectors; ++n) {
@@ -172,7 +174,7 @@ void MetricSpectrum::run(const Tensor& images, TensorPool& pool, ImageSpectra& o
   const models::NetworkSpec& spec = network_.spec();
   const std::int64_t c = classes_, count = products_;
   images_ = images.dim(0);
-  const Tensor logits = network_.forward(images, pass, saved_);
+  const Tensor logits = network_.forward(images, pass, saved_).on(cpu);
   const bool fisher = metric_ == OutputMetric::fisher;
   roots_.assign(at(images_ * c * count), 0);
   std::vector<double> z(at(c)), p(at(c)), root(at(c * c));
@@ -197,10 +199,10 @@ void MetricSpectrum::run(const Tensor& images, TensorPool& pool, ImageSpectra& o
     }
   });
 
-  arena_.reserve(elements() * images_, network_.dtype());
+  arena_.reserve(elements() * images_, network_.dtype(), pool.device());
   arena_.flip();
   Tensor g = arena_.take_out(stacked(shapes_[at(blocks_)], count * images_));
-  const Tensor unit = pool.take(logits.shape(), logits.dtype());
+  const Tensor unit(logits.shape(), logits.dtype(), Tag::activation);
   std::vector<ops::StackRow> rows;
   for (std::int64_t k = 0; k < count; ++k) {
     rows.push_back({k, k});
@@ -213,7 +215,8 @@ void MetricSpectrum::run(const Tensor& images, TensorPool& pool, ImageSpectra& o
       }
     });
     g.slice(k * images_, (k + 1) * images_)
-        .copy_from(nn::materialize(network_.head_backward(unit, pass, saved_, false), pass));
+        .copy_from(nn::materialize(
+            network_.head_backward(unit.on(pool.device()), pass, saved_, false), pass));
   }
   const auto at_boundary = [&](std::int64_t i) {
     take(g, i + 1, out, first);

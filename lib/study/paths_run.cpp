@@ -112,7 +112,7 @@ void probe(Job& job) {
     job.activations = most([&] {
                         Spectrum spectrum(network, shortest);
                         BatchSpectrum out = spectrum.begin(1);
-                        TensorPool pool;
+                        TensorPool pool(network.store().device());
                         spectrum.run(image, label, pool, out);
                         job.activations = spectrum.elements(-1) * element;
                       }) -
@@ -122,7 +122,7 @@ void probe(Job& job) {
     SampleOptions one = job.result.options.sampled;
     one.lengths = {0, spec.blocks.empty() ? 0 : 1};
     job.sample_activations = most([&] {
-      TensorPool pool;
+      TensorPool pool(network.store().device());
       PathSampler(network, one).run(image, label, 0, 1, pool);
     });
   }
@@ -187,7 +187,7 @@ Job prepare(const PathsRun& run) {
   const std::string name = run.model == "-" ? "stdin" : run.model;
   const io::H5 h5 = io::H5::open_image(std::move(bytes), name,
                                        io::schema::expectation(io::schema::Format::model));
-  train::LoadedModel model = train::load_model(h5, run.dtype);
+  train::LoadedModel model = train::load_model(h5, run.dtype, run.device);
   require_paths(model.file.spec);
   // Options are held against the network before data is read.
   if (run.options.spectrum) Spectrum(model.network, run.options.exact);
@@ -288,7 +288,7 @@ class Runner {
     SpectrumOptions options = r.options.exact;
     options.slice = job_.plan.lengths;
     Spectrum spectrum(job_.model.network, options);
-    TensorPool pool;
+    TensorPool pool(job_.model.network.store().device());
     data::Batcher batcher = batches_of(job_, job_.samples, std::move(positions), r.options.batch);
     progress_.begin({.what = "spectrum", .total = total});
     std::int64_t done = 0, before = 0;
@@ -326,7 +326,7 @@ class Runner {
     }
     if (positions.empty()) return "";
     PathSampler sampler(job_.model.network, o);
-    TensorPool pool;
+    TensorPool pool(job_.model.network.store().device());
     data::Batcher batcher = batches_of(job_, job_.sample_from, std::move(positions),
                                        std::min(o.batch, r.sample_images));
     progress_.begin({.what = "sampled paths",
@@ -378,7 +378,7 @@ void tell(Job& job, PathsOutcome& outcome) {
     shortest.blocks = false;
     Spectrum spectrum(job.model.network, shortest);
     const auto once = [&] {
-      TensorPool pool;
+      TensorPool pool(job.model.network.store().device());
       BatchSpectrum out = spectrum.begin(few);
       const auto start = Clock::now();
       spectrum.run(images, labels, pool, out);

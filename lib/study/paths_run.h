@@ -20,6 +20,7 @@ struct PathsRun {
   PathsOptions options = {};                      // sampled.lengths empty: all
   Shard shard = {};
   Dtype dtype = Dtype::f32;
+  Device device = cpu;
   std::int64_t memory_limit = std::int64_t{2} << 30;  // bytes of everything that is counted
 
   std::string output = {};  // result file; empty: none

@@ -13,7 +13,8 @@ namespace {
 
 // value += sigma * rms * N(0, 1), by image and from its own stream: no matter how images are cut
 // into slices.
-void add_noise(const Tensor& value, const Place& place, std::int64_t sample, std::uint64_t seed) {
+void add_noise(const Tensor& to, const Place& place, std::int64_t sample, std::uint64_t seed) {
+  const Tensor value = to.on(cpu);
   with_activation(value.dtype(), "noise", [&]<class T>() {
     const std::int64_t size = value.size() / value.dim(0);
     parallel_for(static_cast<int>(value.dim(0)), [&](int n) {
@@ -28,6 +29,7 @@ void add_noise(const Tensor& value, const Place& place, std::int64_t sample, std
         x[i] = T(x[i] + static_cast<Wide<T>>(scale * rng.normal()));
     });
   });
+  if (!to.device().is_cpu()) to.copy_from(value);
 }
 
 // Elements of one image at each boundary: 0 before the first block, n behind the last.

@@ -27,13 +27,13 @@ void recalibrate(models::Network& network, const data::Source& source,
   options.dtype = network.dtype();
   options.epochs = 1;
   data::Batcher batcher(source, std::move(options));
-  TensorPool pool;
+  TensorPool pool(network.store().device());
   models::Saved saved;
-  const nn::Pass pass{pool, cpu_stream(), true, false};
+  const nn::Pass pass{.pool = pool, .batch_statistics = true};
   int batches = 0;
   while (const data::Batch* next = batcher.next()) {
     network.forward(next->images, pass, saved);
-    network.commit(saved, cpu_stream(), 1.0 / ++batches);
+    network.commit(saved, 1.0 / ++batches);
   }
 }
 

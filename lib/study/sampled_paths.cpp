@@ -30,11 +30,13 @@ std::vector<std::int64_t> draw(Rng rng, std::int64_t n, std::int64_t k) {
 
 double sum_of_norms(const Tensor& gradient) {
   const std::int64_t images = gradient.dim(0);
-  const Tensor squares({1, images}, Dtype::f64, Tag::workspace),
-      dots(squares.shape(), Dtype::f64, Tag::workspace);
-  ops::stack_products(gradient, images, 0, squares, dots);
+  const Device device = gradient.device();
+  const Tensor squares({1, images}, Dtype::f64, Tag::workspace, device),
+      dots(squares.shape(), Dtype::f64, Tag::workspace, device);
+  ops::stack_products(gradient, images, 0, squares, dots, default_stream(device));
+  const Tensor host = squares.on(cpu);
   double sum = 0;
-  for (const double square : squares.span<double>()) sum += std::sqrt(square);
+  for (const double square : host.span<double>()) sum += std::sqrt(square);
   return sum;
 }
 

@@ -111,8 +111,9 @@ std::int64_t Spectrum::products(std::int64_t slice) const {
   return sum;
 }
 
-void Spectrum::take(const Tensor& squares, const Tensor& dots, const Lengths& lengths,
+void Spectrum::take(const Tensor& of_squares, const Tensor& of_dots, const Lengths& lengths,
                     const Slice& slice, LengthTable& to, std::int64_t row) {
+  const Tensor squares = of_squares.on(cpu), dots = of_dots.on(cpu);
   const std::int64_t images = squares.dim(1), last = size(lengths.size()) - 1;
   const bool by_image = row < 0;
   for (std::int64_t at = 0; at < last; ++at) {
@@ -168,8 +169,9 @@ void Spectrum::hand_over(std::int64_t boundary, const Tensor& g, const Lengths& 
 
 void Spectrum::measure(const Tensor& g, const Lengths& lengths) {
   const std::int64_t images = g.dim(0) / size(lengths.size());
-  squares_.ensure({size(lengths.size()), images}, Dtype::f64, Tag::workspace);
-  dots_.ensure(squares_.shape(), Dtype::f64, Tag::workspace);
+  for (Tensor* products : {&squares_, &dots_}) {
+    products->ensure({size(lengths.size()), images}, Dtype::f64, Tag::workspace, g.device());
+  }
   ops::stack_products(g, images, size(lengths.size()) - 1, squares_, dots_, pass_->stream);
 }
 
@@ -211,8 +213,9 @@ void Spectrum::run_slice(const Slice& slice, GradientPass& back, BatchSpectrum& 
     nn::StackWeights weights;
     if (options_.weights) {
       const Shape shape{size(lengths.size()), images};
-      weights = {shape[0] - 1, Tensor::zeros(shape, Dtype::f64, Tag::workspace),
-                 Tensor::zeros(shape, Dtype::f64, Tag::workspace)};
+      const Device device = g.device();
+      weights = {shape[0] - 1, Tensor::zeros(shape, Dtype::f64, Tag::workspace, device),
+                 Tensor::zeros(shape, Dtype::f64, Tag::workspace, device)};
     }
     const Lengths next = lengths_at(i, slice);
     std::vector<ops::StackRow> rows;
@@ -231,9 +234,10 @@ void Spectrum::run_slice(const Slice& slice, GradientPass& back, BatchSpectrum& 
   }
   measure(images_of(g, back), lengths);
   take(squares_, dots_, lengths, slice, out.images, -1);
+  const Tensor squares = squares_.on(cpu);
   for (std::int64_t n = 0; n < images; ++n) {
     out.whole[static_cast<std::size_t>(first_ + n)] =
-        std::sqrt(squares_.data<double>()[(size(lengths.size()) - 1) * images + n]);
+        std::sqrt(squares.data<double>()[(size(lengths.size()) - 1) * images + n]);
   }
 }
 
@@ -283,7 +287,7 @@ void Spectrum::run(const Tensor& images, const Tensor& labels, TensorPool& pool,
   if (most < lengths) {
     for (std::int64_t i = 0; i <= blocks_; ++i) handed += boundary_elements(i);
   }
-  arena_.reserve((elements(most) - handed) * count, network_.dtype());
+  arena_.reserve((elements(most) - handed) * count, network_.dtype(), pool.device());
   for (std::int64_t begin = 0; begin < lengths; begin += most) {
     run_slice({begin, std::min(begin + most, lengths)}, back, out);
   }

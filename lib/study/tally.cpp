@@ -23,7 +23,8 @@ void SliceTally::begin(const Tensor& labels) {
   answers_.assign(tallies_.size() * labels_.size(), {});
 }
 
-void SliceTally::add(std::size_t lesion, const Tensor& logits) {
+void SliceTally::add(std::size_t lesion, const Tensor& of_device) {
+  const Tensor logits = of_device.on(cpu);
   require(logits.shape() == Shape({static_cast<std::int64_t>(labels_.size()), classes_}),
           "SliceTally: logits {} for {} images of {} classes", logits.describe(), labels_.size(),
           classes_);

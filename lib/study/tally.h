@@ -44,7 +44,7 @@ class SliceTally {
 
   // labels: i32 [N].
   void begin(const Tensor& labels);
-  void add(std::size_t lesion, const Tensor& logits);  // in any order
+  void add(std::size_t lesion, const Tensor& logits);  // in any order; of any device
   void end();  // adds the slice to the tallies, sample by sample
 
  private:

@@ -15,6 +15,7 @@ class TensorPool {
 
   // A tensor of undefined contents: the smallest free memory that holds it, else new memory.
   Tensor take(const Shape& shape, Dtype dtype);
+  Device device() const { return device_; }
   void trim();                  // frees what nobody holds
   std::int64_t in_use() const;  // bytes of what somebody holds
 

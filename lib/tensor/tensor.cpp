@@ -60,7 +60,6 @@ Tensor::Tensor(Shape shape, Dtype dtype, Tag tag, Device device)
 }
 
 Tensor Tensor::zeros(Shape shape, Dtype dtype, Tag tag, Device device) {
-  require(device.is_cpu(), "Tensor::zeros: make it on the CPU, or call zero(stream)");
   Tensor tensor(std::move(shape), dtype, tag, device);
   tensor.zero();
   return tensor;
@@ -106,6 +105,13 @@ Tensor Tensor::to(Device device, Stream& stream) const {
   return copy;
 }
 
+Tensor Tensor::on(Device device) const {
+  if (!defined() || device == this->device()) return *this;
+  const Tensor copy(shape_, dtype_, tag(), device);
+  copy.copy_from(*this);
+  return copy;
+}
+
 Tensor Tensor::cast(Dtype dtype, Tag tag) const {
   Tensor copy(shape_, dtype, tag);
   with_activation(dtype_, "Tensor::cast", [&]<class From>() {
@@ -120,8 +126,10 @@ Tensor Tensor::cast(Dtype dtype, Tag tag) const {
 void Tensor::copy_from(const Tensor& other) const {
   require(shape_ == other.shape_ && dtype_ == other.dtype_, "Tensor::copy_from: {} from {}", *this,
           other);
-  require(device().is_cpu() && other.device().is_cpu(), "Tensor::copy_from: CPU tensors only");
-  if (size_ > 0) std::memcpy(raw(), other.raw(), bytes());
+  if (size_ == 0) return;
+  Stream& stream = default_stream(device().is_cpu() ? other.device() : device());
+  copy_async(raw(), device(), other.raw(), other.device(), bytes(), stream);
+  if (device().is_cpu() || other.device().is_cpu()) stream.synchronize();
 }
 
 void Tensor::zero(Stream& stream) const {
@@ -129,6 +137,8 @@ void Tensor::zero(Stream& stream) const {
   if (device().is_cpu()) {
     std::memset(raw(), 0, bytes());
   } else {
+    require(stream.device() == device(), "Tensor::zero: {} with a stream of {}", *this,
+            to_string(stream.device()));
     cuda::zero_async(raw(), bytes(), stream.handle());
   }
 }

@@ -82,11 +82,14 @@ class Tensor {
 
   Tensor slice(std::int64_t begin, std::int64_t end) const;  // view of rows [begin, end)
   Tensor reshape(Shape shape) const;                         // view of the same elements
-  Tensor clone() const;                                      // CPU only; same tag
-  Tensor to(Device device, Stream& stream) const;            // the only way across devices
-  Tensor cast(Dtype dtype, Tag tag) const;                   // between f32, f64, bf16, on the CPU
-  void copy_from(const Tensor& other) const;                 // same shape and dtype, on the CPU
-  void zero(Stream& stream = cpu_stream()) const;
+  Tensor clone() const;                                      // same device and tag
+  Tensor to(Device device, Stream& stream) const;            // a copy; does not wait
+  Tensor on(Device device) const;  // itself where it is there already, else a copy; waits for it
+  Tensor cast(Dtype dtype, Tag tag) const;  // between f32, f64, bf16, on the CPU
+  // Same shape and dtype; across devices, too. Waits where one of the two is the CPU.
+  void copy_from(const Tensor& other) const;
+  void zero() const { zero(default_stream(device())); }
+  void zero(Stream& stream) const;
 
   // Makes this tensor a view of the wanted shape in its own memory, allocating only when the
   // memory is too small or of another type or device: nothing is allocated in the steady state.

@@ -28,13 +28,22 @@ void Average::copy() {
 
 void Average::update(double decay) {
   for (const auto* pairs : {&parameters_, &states_}) {
-    for (const Pair& pair : *pairs) ops::axpby(1 - decay, pair.trained, decay, pair.average);
+    for (const Pair& pair : *pairs) {
+      ops::axpby(1 - decay, pair.trained, decay, pair.average,
+                 default_stream(pair.trained.device()));
+    }
   }
 }
 
 void Average::exchange() {
   for (const auto* pairs : {&parameters_, &states_}) {
     for (const Pair& pair : *pairs) {
+      if (!pair.trained.device().is_cpu()) {
+        const Tensor trained = pair.trained.clone();
+        pair.trained.copy_from(pair.average);
+        pair.average.copy_from(trained);
+        continue;
+      }
       with_float(pair.trained.dtype(), "average", [&]<class T>() {
         std::ranges::swap_ranges(pair.trained.span<T>(), pair.average.span<T>());
       });

@@ -179,7 +179,7 @@ Evaluation evaluate(const models::Network& network, const data::Source& source,
   Counter counter(result, spec.classes, options.keep_samples);
   NoProgress quiet;
   Progress& progress = options.progress ? *options.progress : quiet;
-  TensorPool own;
+  TensorPool own(network.store().device());
   const nn::Pass pass{options.pool ? *options.pool : own};
   models::Saved saved;
   Tensor losses;
@@ -196,7 +196,7 @@ Evaluation evaluate(const models::Network& network, const data::Source& source,
     }
     const data::Batch* batch = batcher.next();
     if (!batch) break;
-    Tensor logits = network.forward(batch->images, pass, saved);
+    Tensor logits = network.forward(batch->images, pass, saved).on(cpu);
     data::Batch whole;
     if (views) {
       logits = mean_of_views(logits, data::ten_views);

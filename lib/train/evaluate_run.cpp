@@ -17,7 +17,7 @@ EvaluateOutcome plan(const EvaluateRun& run, const models::Network& network, con
   options.indices.resize(static_cast<std::size_t>(std::min(total, options.batch)));
   options.progress = nullptr;
   options.keep_samples = false;
-  TensorPool pool;
+  TensorPool pool(network.store().device());
   options.pool = &pool;
   evaluate(network, *samples.source, file.normalization, options);  // warms up
   const Evaluation one = evaluate(network, *samples.source, file.normalization, options);
@@ -48,7 +48,7 @@ EvaluateOutcome run_evaluation(const EvaluateRun& run) {
   const std::string digest = io::sha256(bytes);
   const io::H5 h5 = io::H5::open_image(std::move(bytes), run.model == "-" ? "stdin" : run.model,
                                        io::schema::expectation(io::schema::Format::model));
-  const auto [file, network] = load_model(h5, run.dtype);
+  const auto [file, network] = load_model(h5, run.dtype, run.device);
   const std::string uri = data_uri(run.data, file, run.model);
   const Samples samples = open_samples(uri, run.split, run.limit, file, run.model);
 
@@ -61,7 +61,13 @@ EvaluateOutcome run_evaluation(const EvaluateRun& run) {
   options.progress = run.progress;
   if (run.dry_run) return plan(run, network, samples, file, std::move(options));
 
-  const Evaluation evaluation = evaluate(network, *samples.source, file.normalization, options);
+  const Evaluation evaluation = [&] {
+    try {
+      return evaluate(network, *samples.source, file.normalization, options);
+    } catch (const OutOfMemory& error) {
+      throw OutOfMemory(fmt::format("{}; try a smaller --batch than {}", error.what(), run.batch));
+    }
+  }();
   const Evaluated done{
       h5.name(), file, network.store().parameter_count(), uri, to_string(run.split), evaluation};
   if (!run.output.empty()) {

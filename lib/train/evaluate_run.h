@@ -14,6 +14,7 @@ struct EvaluateRun {
   std::int64_t batch = 250;
   bool ten_crop = false;
   Dtype dtype = Dtype::f32;
+  Device device = cpu;
   ReportOptions report = {};
   std::string output = {};  // result file; empty: none
   bool force = false;

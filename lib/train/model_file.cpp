@@ -101,11 +101,11 @@ void write_training(io::H5& file, const ModelFile& model, bool volatile_provenan
     if (value != 0) file.set(at, name, value);
   }
   for (const auto& [name, tensor] : state.trained_state) {
-    file.write(join(schema::trained_state, name), tensor);
+    file.write(join(schema::trained_state, name), tensor.on(cpu));
   }
   for (const auto& [slot, tensors] : state.slots) {
     for (const auto& [name, tensor] : tensors) {
-      file.write(join(join(schema::optimizer, slot), name), tensor);
+      file.write(join(join(schema::optimizer, slot), name), tensor.on(cpu));
     }
   }
 }
@@ -169,12 +169,12 @@ io::Bytes save_model(const models::Network& network, const ModelFile& model,
   file.set(schema::parameters, "layout", weight_layout);
   for (const auto& parameter : network.store().parameters()) {
     const bool narrow = model.dtype == Dtype::bf16 && parameter->is_weight();
-    const Tensor& value = parameter->value;
+    const Tensor value = parameter->value.on(cpu);
     file.write(join(schema::parameters, parameter->name),
                narrow ? value.cast(Dtype::bf16, value.tag()) : value);
   }
   for (const auto& state : network.store().states()) {
-    file.write(join(schema::state, state->name), state->value);
+    file.write(join(schema::state, state->name), state->value.on(cpu));
   }
   write_norm_batches(file, model);
   write_training(file, model, volatile_provenance);

@@ -102,8 +102,9 @@ struct LoadedModel {
 // `path` or "-". Values and optimizer slots are cast to `dtype` where it is given (file.dtype stays
 // that of the file). Errors (input): no model file; a table that no network can have; tensors
 // missing, left over, mis-shaped or of a wrong type, by name.
-LoadedModel load_model(const std::string& path, std::optional<Dtype> dtype = {});
-LoadedModel load_model(const io::H5& file, std::optional<Dtype> dtype = {});
+LoadedModel load_model(const std::string& path, std::optional<Dtype> dtype = {},
+                       Device device = cpu);
+LoadedModel load_model(const io::H5& file, std::optional<Dtype> dtype = {}, Device device = cpu);
 
 // What is in it besides tensors' values: no optimizer slots are read, no network is made.
 ModelFile read_model_file(const io::H5& file);

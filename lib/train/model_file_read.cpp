@@ -278,10 +278,10 @@ ModelFile read_model_file(const io::H5& file) {
   return model;
 }
 
-LoadedModel load_model(const io::H5& file, std::optional<Dtype> dtype) {
+LoadedModel load_model(const io::H5& file, std::optional<Dtype> dtype, Device device) {
   ModelFile model = read_model_file(file);
   check_size(file, model.spec);
-  models::Network network(model.spec, dtype.value_or(wide(model.dtype)));
+  models::Network network(model.spec, dtype.value_or(wide(model.dtype)), device);
   const std::set<std::string> norms = norms_of(network);
   for (const auto& [norm, batches] : model.norm_batches) {
     if (norms.contains(norm)) continue;
@@ -297,8 +297,8 @@ LoadedModel load_model(const io::H5& file, std::optional<Dtype> dtype) {
   return {std::move(model), std::move(network)};
 }
 
-LoadedModel load_model(const std::string& path, std::optional<Dtype> dtype) {
-  return load_model(io::schema::open(path, schema::Format::model), dtype);
+LoadedModel load_model(const std::string& path, std::optional<Dtype> dtype, Device device) {
+  return load_model(io::schema::open(path, schema::Format::model), dtype, device);
 }
 
 }  // namespace rn::train

@@ -44,7 +44,8 @@ Decay parse_decay(const std::string& text) {
   fail(ErrorKind::usage, "decay '{}' is unknown: all or weights", text);
 }
 
-Optimizer::Optimizer(const OptimizerOptions& options, nn::Store& store) : options_(options) {
+Optimizer::Optimizer(const OptimizerOptions& options, nn::Store& store)
+    : options_(options), device_(store.device()) {
   if (options.clip_norm > 0 && options.clip_value > 0) {
     fail(ErrorKind::usage, "--clip-norm and --clip-value both clip the gradients: one of them");
   }
@@ -81,8 +82,9 @@ void Optimizer::clip(Stream& stream) const {
   for (const Tensor& gradient : gradients) ops::clip(attr, gradient, stream);
 }
 
-std::string Optimizer::step(double lr, std::int64_t number, Stream& stream) {
+std::string Optimizer::step(double lr, std::int64_t number) {
   const OptimizerOptions& o = options_;
+  Stream& stream = default_stream(device_);
   if (o.clip_norm > 0 || o.clip_value > 0) clip(stream);
   int bad = -1;
   if (o.kind == OptimizerKind::sgd) {

@@ -43,7 +43,7 @@ class Optimizer {
   // Updates all parameters and slots from the gradients, or none: then the name of the first
   // parameter that would not be finite is returned, else "". `number` counts the updates, from 1.
   // Clips the gradients in place.
-  std::string step(double lr, std::int64_t number, Stream& stream = cpu_stream());
+  std::string step(double lr, std::int64_t number);
 
   // Slots by name ("momentum", or "mean" and "square"), sharing memory.
   std::map<std::string, NamedTensors> slots() const;
@@ -54,6 +54,7 @@ class Optimizer {
   void clip(Stream& stream) const;
 
   OptimizerOptions options_;
+  Device device_;
   std::vector<std::string> names_;
   std::vector<ops::SgdParameter> sgd_;  // one of the two is in use
   std::vector<ops::AdamParameter> adam_;

@@ -10,7 +10,7 @@
 namespace rn::train {
 
 std::string predict(const PredictRun& run) {
-  const auto [file, network] = load_model(run.model, run.dtype);
+  const auto [file, network] = load_model(run.model, run.dtype, run.device);
   const models::NetworkSpec& spec = file.spec;
   if (spec.height != spec.width || spec.channels != 3) {
     fail(ErrorKind::input, "{}: takes images of {}x{}x{}; --predict makes square ones in colour",

@@ -16,6 +16,7 @@ struct PredictRun {
   std::int64_t batch = 250;
   bool ten_crop = false;
   Dtype dtype = Dtype::f32;
+  Device device = cpu;
   Progress* progress = nullptr;
 };
 

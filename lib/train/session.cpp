@@ -34,10 +34,6 @@ void check_options(const TrainOptions& o) {
   if ((o.patience > 0 || o.keep_best) && o.eval_on == EvalOn::none) {
     fail(ErrorKind::usage, "--patience and --keep-best need evaluations: not --eval-on none");
   }
-  if (!o.device.is_cpu()) {
-    fail(ErrorKind::device, "training on {} is not built yet; use --device cpu",
-         to_string(o.device));
-  }
 }
 
 // Everything that will be written can be; nothing is lost that --force does not give up.
@@ -194,7 +190,7 @@ bool output_is_complete(Session& s) {
 }
 
 void read_checkpoint(Session& s) {
-  LoadedModel loaded = load_model(s.checkpoint, s.options.dtype);
+  LoadedModel loaded = load_model(s.checkpoint, s.options.dtype, s.options.device);
   check_same_run(loaded.file, s.file, s.checkpoint, true);
   TrainingState& state = *loaded.file.training;
   const bool fits = state.step >= 0 && state.step <= s.total && state.step_in_epoch >= 0 &&

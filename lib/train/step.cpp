@@ -14,7 +14,8 @@ std::int64_t count_errors(const Tensor& logits, const Tensor& labels, const Tens
                           const Tensor& shares) {
   return with_float(logits.dtype(), "train", [&]<class T>() {
     const std::int64_t count = logits.dim(0), classes = logits.dim(1);
-    const T* row = logits.data<T>();
+    const Tensor host = logits.on(cpu);
+    const T* row = host.data<T>();
     std::int64_t errors = 0;
     for (std::int64_t n = 0; n < count; ++n, row += classes) {
       std::int64_t best = 0;
@@ -76,18 +77,21 @@ std::string Stepper::part(const data::Batch& batch, std::int64_t first, std::int
                 .sampled_depth = true,
                 .dropout = options_.dropout > 0 ? &dropout : nullptr};
   apply(memory_, network_, pass);
-  const Tensor labels = rows(batch.labels, first, count);
+  const Tensor labels = rows(batch.labels, first, count), others = rows(batch.others, first, count),
+               shares = rows(batch.shares, first, count);
+  const Device device = network_.store().device();
   const ops::SoftmaxCrossEntropy loss{.label_smoothing = options_.label_smoothing,
                                       .scale = 1.0 / static_cast<double>(batch.images.dim(0)),
-                                      .others = rows(batch.others, first, count),
-                                      .shares = rows(batch.shares, first, count)};
+                                      .others = there(others, others_),
+                                      .shares = there(shares, shares_)};
   const Tensor logits = network_.forward(rows(batch.images, first, count), pass, saved_);
-  losses_.ensure({count}, Dtype::f64, Tag::workspace);
-  d_logits_.ensure(logits.shape(), logits.dtype(), Tag::workspace);
-  ops::softmax_cross_entropy(loss, logits, labels, losses_, d_logits_, pass.stream);
+  losses_.ensure({count}, Dtype::f64, Tag::workspace, device);
+  d_logits_.ensure(logits.shape(), logits.dtype(), Tag::workspace, device);
+  ops::softmax_cross_entropy(loss, logits, there(labels, labels_), losses_, d_logits_, pass.stream);
 
-  result.errors += count_errors(logits, labels, loss.others, loss.shares);
-  for (const double l : losses_.span<double>()) result.loss_sum += l;
+  result.errors += count_errors(logits, labels, others, shares);
+  const Tensor losses = losses_.on(cpu);
+  for (const double l : losses.span<double>()) result.loss_sum += l;
   if (!std::isfinite(result.loss_sum)) {
     const std::string layer = network_.first_nonfinite(saved_);
     return layer.empty() ? "the loss" : layer;
@@ -97,13 +101,22 @@ std::string Stepper::part(const data::Batch& batch, std::int64_t first, std::int
   return statistics();
 }
 
+Tensor Stepper::there(const Tensor& x, Tensor& kept) const {
+  const Device device = network_.store().device();
+  if (!x || device.is_cpu()) return x;
+  kept.ensure(x.shape(), x.dtype(), Tag::input, device);
+  kept.copy_from(x);
+  return kept;
+}
+
 std::string Stepper::statistics() {
-  for (const nn::StatePtr& state : network_.store().states()) {
-    if (ops::all_finite(state->value)) continue;
-    const std::string layer = network_.first_nonfinite(saved_);
-    return layer.empty() ? state->name : layer;
-  }
-  return {};
+  const auto& states = network_.store().states();
+  std::vector<Tensor> values;
+  for (const nn::StatePtr& state : states) values.push_back(state->value);
+  const int bad = ops::first_not_finite(values);
+  if (bad < 0) return {};
+  const std::string layer = network_.first_nonfinite(saved_);
+  return layer.empty() ? states[static_cast<std::size_t>(bad)]->name : layer;
 }
 
 }  // namespace rn::train

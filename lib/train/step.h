@@ -52,6 +52,8 @@ class Stepper {
   std::string part(const data::Batch& batch, std::int64_t first, std::int64_t count,
                    const StepAt& at, StepResult& result);
   std::string statistics();
+  // On the network's device: x itself, or a copy in `kept`.
+  Tensor there(const Tensor& x, Tensor& kept) const;
 
   models::Network& network_;
   Optimizer& optimizer_;
@@ -60,6 +62,7 @@ class Stepper {
   TensorPool pool_;
   models::Saved saved_;
   Tensor losses_, d_logits_;
+  Tensor labels_, others_, shares_;  // of the part, where the network is on a GPU
   std::vector<Tensor> states_before_;
 };
 

@@ -23,6 +23,9 @@ class Trainer {
   // stays); failed (log or checkpoint cannot be written).
   Ended run();
 
+  // Of an error of memory: what happened, what may help, where training stands on disk.
+  [[noreturn]] void out_of_memory(const OutOfMemory& error) const;
+
   // Writes the model, ends the log, removes the checkpoint. False: the reader of stdout has gone.
   bool write_output();
 

@@ -1,4 +1,5 @@
 // The trainer's files: log, checkpoint, output.
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -143,6 +144,24 @@ bool Trainer::write_output() {
   return written;
 }
 
+void Trainer::out_of_memory(const OutOfMemory& error) const {
+  const std::int64_t part =
+      s_.options.step.micro_batch > 0 ? s_.options.step.micro_batch : s_.options.batch;
+  std::vector<std::string> ways;
+  if (part > 1) ways.push_back(fmt::format("--micro-batch {}", (part + 1) / 2));
+  if (s_.options.memory.activations == Activations::stored) {
+    ways.push_back(s_.network->reversible() ? "--activations reversible"
+                                            : "--activations checkpointed");
+  }
+  throw OutOfMemory(
+      fmt::format("{}; {}{}", error.what(),
+                  ways.empty() ? std::string("a smaller network may fit")
+                               : fmt::format("try {}", fmt::join(ways, ", or ")),
+                  s_.checkpoint.empty() || saved_step_ < 0
+                      ? ""
+                      : fmt::format("; {} holds step {}", s_.checkpoint, saved_step_)));
+}
+
 Outcome train(TrainOptions options) {
   Session session = prepare(std::move(options));
   const TrainOptions& o = session.options;
@@ -157,7 +176,12 @@ Outcome train(TrainOptions options) {
     return outcome;
   }
   Trainer trainer(session);
-  const Ended ended = trainer.run();
+  Ended ended = Ended::complete;
+  try {
+    ended = trainer.run();
+  } catch (const OutOfMemory& error) {
+    trainer.out_of_memory(error);
+  }
   const bool written = ended == Ended::complete && trainer.write_output();
   Outcome outcome = describe(session);
   outcome.ended = ended;

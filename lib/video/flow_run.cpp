@@ -48,6 +48,15 @@ std::int64_t fields_at_a_time(const ClipInfo& info) {
   return std::clamp<std::int64_t>(bytes / (12 * info.height * info.width), 1, 16);
 }
 
+// tv_l1_flow of CPU tensors, computed on `device`.
+void flow_on(Device device, const ops::TvL1& method, const Tensor& from, const Tensor& to,
+             const Tensor& flow) {
+  if (device.is_cpu()) return ops::tv_l1_flow(method, from, to, flow);
+  const Tensor there(flow.shape(), flow.dtype(), flow.tag(), device);
+  ops::tv_l1_flow(method, from.on(device), to.on(device), there, default_stream(device));
+  flow.copy_from(there);
+}
+
 class Runner {
  public:
   explicit Runner(const FlowRun& run) : run_(run) {}
@@ -148,8 +157,8 @@ class Runner {
       const std::int64_t now = std::min(most, head.fields - done);
       for (std::int64_t i = 1; i <= now; ++i) take(i);
       const Tensor part = fields.slice(0, now);
-      ops::tv_l1_flow(head.options.method, brightness.slice(0, now), brightness.slice(1, now + 1),
-                      part);
+      flow_on(run_.device, head.options.method, brightness.slice(0, now),
+              brightness.slice(1, now + 1), part);
       flow.write(done, part);
       std::copy_n(brightness.data<float>() + now * h * w, h * w, brightness.data<float>());
       done += now;
@@ -262,7 +271,8 @@ class Runner {
         field({1, h, w, 2}, Dtype::f32, Tag::activation);
     to_brightness(first, brightness.data<float>());
     to_brightness(second, brightness.data<float>() + h * w);
-    ops::tv_l1_flow(head.options.method, brightness.slice(0, 1), brightness.slice(1, 2), field);
+    flow_on(run_.device, head.options.method, brightness.slice(0, 1), brightness.slice(1, 2),
+            field);
     outcome_.made = outcome_.fields = 1;
     const Tensor flat = field.reshape({h, w, 2});
     if (to_flo()) {

@@ -17,6 +17,7 @@ namespace rn::video {
 struct FlowRun {
   std::vector<std::string> inputs;  // clips, folders, lists; two pictures; one .flo or result file
   FlowOptions options = {};
+  Device device = cpu;
   // Of one clip: .flo, else HDF5 ("-": to stdout). Of several: a folder, in which every clip gets
   // NAME.h5. What is there, of the same clip and options, is left as it is.
   std::string output = {};

@@ -95,6 +95,15 @@ expect 3 "" $flow clips -o dry -n --json
 # Pictures, drawings.
 expect 0 "" $flow clips/frame0.png clips/frame1.png -o pair.h5 --render pair.png
 [ "$(head -c 4 pair.png | tail -c 3)" = PNG ] || complain "no PNG"
+if [ -e "$BUILD/emulated/libresnet.so.0" ]; then # a GPU, emulated: the CPU's field, up to rounding
+  brief="--scales 2 --warps 1 --outer 1"
+  # shellcheck disable=SC2086 # options are words
+  expect 0 "" $flow clips/frame0.png clips/frame1.png $brief --device cpu -o here.flo
+  # shellcheck disable=SC2086
+  expect 0 "" env LD_LIBRARY_PATH="$BUILD/emulated" $flow clips/frame0.png clips/frame1.png $brief \
+    --device cuda -o there.h5 --compare here.flo --json
+  awk -v epe="$(number epe)" 'BEGIN { exit !(epe < 1e-4) }' || complain "on a device: $(cat out)"
+fi
 expect 0 "" $flow clips/good.mp4 --render film.mp4 -o film.h5
 expect 0 "" $flow film.mp4 -n -o x.h5
 grep -q '4 fields of 128 x 48' out || complain "the film: $(cat out)"

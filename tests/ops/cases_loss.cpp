@@ -42,6 +42,43 @@ void add(Cases& cases, std::int64_t n, int k, double smoothing, double scale, do
   cases.push_back(std::move(of));
 }
 
+// Images mixed of two: the loss is that of both labels, by their shares.
+void add_mixed(Cases& cases, std::int64_t n, int k, double smoothing) {
+  Case of;
+  of.op = "loss";
+  of.name = fmt::format("{}x{}-s{}-mixed", n, k, smoothing);
+  const ops::SoftmaxCrossEntropy attr{smoothing, 0.5};
+  Step step;
+  step.op = "softmax_cross_entropy";
+  step.specs = {{"logits", {n, k}},
+                {"labels", {n}, Role::in, labels(k), Dtype::i32},
+                {"others", {n}, Role::in, labels(k), Dtype::i32},
+                {"shares", {n}, Role::in, uniform(0, 1), Dtype::f64},
+                {"losses", {n}, Role::out, normal(), Dtype::f64, 1e-3},
+                {"d_logits", {n, k}, Role::out, normal(), Dtype::bf16, 1e-3, false}};
+  step.run = [attr](Tensors& t, Stream& stream) {
+    ops::SoftmaxCrossEntropy mixed = attr;
+    mixed.others = t("others");
+    mixed.shares = t("shares");
+    ops::softmax_cross_entropy(mixed, t("logits"), t("labels"), t("losses"), t("d_logits"), stream);
+  };
+  step.reference = [=](Values& v) {
+    Array losses, d_logits;
+    cross_entropy(v["logits"], v["labels"], smoothing, attr.scale, v["losses"], v["d_logits"]);
+    cross_entropy(v["logits"], v["others"], smoothing, attr.scale, losses, d_logits);
+    for (std::int64_t i = 0; i < n; ++i) {
+      const double share = v["shares"][i];
+      v["losses"][i] = share * v["losses"][i] + (1 - share) * losses[i];
+      for (std::int64_t j = i * k; j < (i + 1) * k; ++j) {
+        v["d_logits"][j] = share * v["d_logits"][j] + (1 - share) * d_logits[j];
+      }
+    }
+  };
+  step.rejects = false;  // the plain cases are held against broken tensors
+  of.steps = {step};
+  cases.push_back(std::move(of));
+}
+
 void add_labels(Cases& cases) {
   Case of;
   of.op = "loss";
@@ -82,6 +119,8 @@ void loss_cases(Cases& cases) {
   add(cases, 4, 7, 1, 1, 1);
   add(cases, 16, 10, 0.1, 1, 300);
   add(cases, 16, 10, 0, 1, 300, false);
+  add_mixed(cases, 19, 10, 0);
+  add_mixed(cases, 33, 7, 0.1);
   add_labels(cases);
   add(cases, 128, 1000, 0.1, 1.0 / 128, 3, true, true);
 }

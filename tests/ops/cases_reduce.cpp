@@ -14,7 +14,8 @@ void add(Cases& cases, const Shape& shape, double mean = 0, bool bench = false) 
   of.bf16 = true;
   of.name = fmt::format("{}-mean{}", fmt::join(shape, "x"), mean);
   of.bench = bench;
-  const auto step = [&](const char* op, auto&& call, auto&& reference) {
+  const auto step = [&]<class R>(const char* op, R (*call)(const Tensor&, Stream&),
+                                 auto&& reference) {
     Step s;
     s.op = op;
     s.specs.push_back({"x", shape, Role::in, normal(mean), Dtype::bf16, 0, true, true, true});

@@ -1,6 +1,6 @@
 // check-ops: compares, checks and times single ops, on this machine or any other.
 //   check-ops [--op conv] [--case NAME] [--device cpu|cuda] [--dtype fp32|bf16|fp64] [--shard k/n]
-//   [--no-gradients] [--bench] [--list] [-v]
+//   [--no-gradients] [--bench] [--list] [--about] [-v]
 // Exit 0 if nothing failed, 1 if something did, 2 for a wrong command line.
 #include <cstdio>
 #include <cstdlib>
@@ -20,7 +20,7 @@ struct Options {
   std::string op, name, device, dtype, shard;
   int threads = 0;
   int part = 0, parts = 1;  // every parts-th case, from this one on
-  bool bench = false, list = false, verbose = false;
+  bool bench = false, list = false, about = false, verbose = false;
   bool gradients = true;  // finite differences: dozens of runs a case
 };
 
@@ -39,6 +39,8 @@ Options parse(int argc, char** argv) {
       options.gradients = false;
     } else if (word == "--list") {
       options.list = true;
+    } else if (word == "--about") {
+      options.about = true;
     } else if (word == "-v") {
       options.verbose = true;
     } else if (word == "--threads" && i + 1 < argc) {
@@ -49,7 +51,7 @@ Options parse(int argc, char** argv) {
       fail(ErrorKind::usage,
            "unknown or incomplete option '{}'; usage: check-ops [--op OP] [--case NAME] [--device "
            "cpu|cuda] [--dtype fp32|bf16|fp64] [--shard k/n] [--threads N] [--no-gradients] "
-           "[--bench] [--list] [-v]",
+           "[--bench] [--list] [--about] [-v]",
            word);
     }
   }
@@ -128,6 +130,10 @@ std::vector<Way> ways_of(const Case& of, const Options& options, Device device) 
 
 int run(const Options& options) {
   set_threads(options.threads);
+  if (options.about) {  // the device, in words
+    fmt::print("{}\n", describe(parse_device(options.device.empty() ? "auto" : options.device)));
+    return 0;
+  }
   Report report;
   report.verbose = options.verbose;
   const std::vector<Device> devices =

@@ -219,7 +219,7 @@ void guarded(const Case& of, const std::string& property, Report& report, F&& f)
   } catch (const Error& error) {
     why = error.what();
     if (error.kind() == ErrorKind::device && why.find("no CUDA kernel yet") != why.npos) {
-      ++report.skipped;
+      report.skip(of, property, why);
       return;
     }
   } catch (const std::exception& error) {
@@ -237,6 +237,11 @@ void guarded(const Case& of, const std::string& property, Report& report, F&& f)
 void Report::pass(const Case& of, const std::string& property) {
   ++passed;
   if (verbose) fmt::print("ok    {} {}: {}\n", of.op, of.name, property);
+}
+
+void Report::skip(const Case& of, const std::string& property, const std::string& why) {
+  ++skipped;
+  fmt::print("skipped: {} {}: {}: {}\n", of.op, of.name, property, why);
 }
 
 void Report::fail(const Case& of, const std::string& property, const std::string& why) {

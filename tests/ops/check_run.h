@@ -13,6 +13,7 @@ struct Report {
   bool verbose = false;
   // One line per failure on stdout: op, case, property, numbers.
   void pass(const Case& of, const std::string& property);
+  void skip(const Case& of, const std::string& property, const std::string& why);
   void fail(const Case& of, const std::string& property, const std::string& why);
 };
 

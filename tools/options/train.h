@@ -261,7 +261,7 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
   t.recipe = call.recipe;
   t.provenance = io::start_provenance(call.tool, call.command_line);
   t.provenance.config = call.recipe;
-  t.provenance.device = to_string(device);
+  t.provenance.device = describe(device);
   t.stop = [] {
     return cli::stop_requested() ? cli::signal_name(cli::stop_signal()) : std::string();
   };

@@ -27,14 +27,25 @@ int device_count() {
   return count;
 }
 
+std::string description(int index) {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
+  int driver = 0, runtime = 0;
+  check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
+  check(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");
+  const auto version = [](int v) { return fmt::format("{}.{}", v / 1000, v % 1000 / 10); };
+  return fmt::format("{} (sm_{}{}, {} MiB; driver {}, runtime {})", properties.name,
+                     properties.major, properties.minor, properties.totalGlobalMem >> 20,
+                     version(driver), version(runtime));
+}
+
 void* allocate(int index, std::size_t bytes) {
   check(cudaSetDevice(index), "cudaSetDevice");
   void* memory = nullptr;
   const cudaError_t status = cudaMalloc(&memory, bytes);
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();
-    fail(ErrorKind::failed, "out of memory on cuda:{}: {:.1f} MiB more asked for", index,
-         static_cast<double>(bytes) / 0x1p20);
+    return nullptr;
   }
   check(status, "cudaMalloc");
   return memory;

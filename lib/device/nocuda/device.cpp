@@ -12,6 +12,7 @@ namespace {
 
 bool built() { return false; }
 int device_count() { return 0; }
+std::string description(int) { absent("description"); }
 void* allocate(int, std::size_t) { absent("allocate"); }
 void release(int, void*) noexcept {}
 void* stream_create(int) { absent("stream_create"); }

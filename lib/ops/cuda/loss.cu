@@ -1,5 +1,6 @@
-// Softmax cross-entropy on the GPU: a warp a row, in double. A label outside the classes cannot be
-// an error here, where nobody waits: it makes the loss NaN, and the training stops on that.
+// Softmax cross-entropy on the GPU: a warp a row, in double. A label outside the classes or a
+// share outside [0, 1] cannot be an error here, where nobody waits: it makes the loss NaN, and the
+// training stops on that.
 #include "ops/cuda/intrinsics.h"
 #include "ops/cuda/launch.h"
 #include "ops/cuda/ops.h"
@@ -20,7 +21,8 @@ struct LossAt {
   std::int64_t rows, classes;
   double smoothing, scale;
   const T* logits;
-  const std::int32_t* labels;
+  const std::int32_t *labels, *others;  // others and shares: of mixed images, or null
+  const double* shares;
   double* losses;
   T* d_logits;
 };
@@ -53,11 +55,16 @@ __global__ void loss_kernel(LossAt<T> at) {
   gap = warp_sum(gap);
   const double s = at.smoothing, off = s / static_cast<double>(at.classes);
   const std::int32_t label = live ? at.labels[row] : 0;
-  const bool known = label >= 0 && label < at.classes;
+  const std::int32_t other = live && at.others ? at.others[row] : label;
+  const double share = live && at.shares ? at.shares[row] : 1;
+  const bool known = label >= 0 && label < at.classes && other >= 0 && other < at.classes &&
+                     share >= 0 && share <= 1;
+  const double first = (1 - s) * share, second = (1 - s) * (1 - share);
   if (lane == 0) {
     shared[warp][1] = total;
     const double log_total = log(total);
-    double loss = known ? (1 - s) * (log_total + top - x[label]) : nan("");
+    double loss = known ? first * (log_total + top - x[label]) : nan("");
+    if (known && second > 0) loss += second * (log_total + top - x[other]);
     if (s > 0) loss += s * log_total + off * gap;
     if (live) at.losses[row] = loss;
   }
@@ -66,7 +73,7 @@ __global__ void loss_kernel(LossAt<T> at) {
   if (!live || !at.d_logits) return;
   T* d = at.d_logits + row * at.classes;
   for (std::int64_t k = lane; k < at.classes; k += 32) {
-    const double target = off + (k == label ? 1 - s : 0);
+    const double target = off + (k == label ? first : 0) + (k == other ? second : 0);
     d[k] = static_cast<T>(at.scale * (exp(x[k] - top) / total - target));
   }
 }
@@ -85,6 +92,8 @@ void softmax_cross_entropy(const SoftmaxCrossEntropy& attr, const Tensor& logits
                        attr.scale,
                        pointer<T>(logits),
                        pointer<std::int32_t>(labels),
+                       pointer<std::int32_t>(attr.others),
+                       pointer<double>(attr.shares),
                        pointer<double>(losses),
                        pointer<T>(d_logits)};
     launch("softmax_cross_entropy", loss_kernel<T>,

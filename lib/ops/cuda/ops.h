@@ -61,6 +61,7 @@ void index_select(const Tensor& input, const Tensor& rows, const Tensor& output,
 void index_add(const Tensor& input, const Tensor& rows, const Tensor& output, Stream& stream);
 
 bool all_finite(const Tensor& x, Stream& stream);
+int first_not_finite(std::span<const Tensor> list, Stream& stream);
 double sum(const Tensor& x, Stream& stream);
 double sum_squares(const Tensor& x, Stream& stream);
 

@@ -1,0 +1,213 @@
+// Training, evaluation and files on a GPU, or on the emulated one: the same as on the CPU, up to
+// rounding, and the same bytes again on the device itself.
+#include <cmath>
+#include <functional>
+
+#include "base/rng.h"
+#include "io/file.h"
+#include "support/catch.h"
+#include "train/depth.h"
+#include "train/run.h"
+
+using namespace rn;
+using namespace rn::train;
+
+namespace {
+
+// The device of these tests, or nothing: then they are skipped.
+bool no_device() { return rn::cuda::device_count() == 0; }
+constexpr Device gpu{DeviceKind::cuda, 0};
+
+models::NetworkSpec spec_of(const std::string& arch, std::vector<std::int64_t> units = {},
+                            std::vector<std::int64_t> widths = {}) {
+  models::ArchOptions o{.height = 8, .width = 8, .channels = 3, .classes = 4};
+  if (widths.empty()) o.base_width = 4;
+  o.units = std::move(units);
+  o.widths = std::move(widths);
+  return models::make_arch(arch, o);
+}
+
+data::Batch batch_of(const models::NetworkSpec& spec, Dtype dtype, std::int64_t images,
+                     bool mixed = false) {
+  data::Batch batch;
+  batch.images = Tensor({images, spec.height, spec.width, spec.channels}, dtype, Tag::input);
+  batch.labels = Tensor({images}, Dtype::i32, Tag::input);
+  Rng rng(5, RngPurpose::test);
+  with_activation(dtype, "test", [&]<class T>() {
+    for (T& x : batch.images.span<T>()) x = T(rng.normal());
+  });
+  const auto draw = [&](const Tensor& labels) {
+    for (std::int32_t& label : labels.span<std::int32_t>()) {
+      label = static_cast<std::int32_t>(rng.below(static_cast<std::uint32_t>(spec.classes)));
+    }
+  };
+  draw(batch.labels);
+  if (mixed) {
+    batch.others = Tensor({images}, Dtype::i32, Tag::input);
+    batch.shares = Tensor({images}, Dtype::f64, Tag::input);
+    draw(batch.others);
+    for (double& share : batch.shares.span<double>()) share = rng.uniform();
+  }
+  return batch;
+}
+
+std::vector<double> content(const models::Network& network) {
+  std::vector<double> all;
+  const auto add = [&](const Tensor& value) {
+    const Tensor host = value.on(cpu);
+    with_float(host.dtype(), "test", [&]<class T>() {
+      for (const T x : host.span<T>()) all.push_back(static_cast<double>(x));
+    });
+  };
+  for (const auto& p : network.store().parameters()) add(p->value);
+  for (const auto& s : network.store().states()) add(s->value);
+  return all;
+}
+
+struct Way {
+  std::string name;
+  models::NetworkSpec spec;
+  Dtype dtype = Dtype::f32;
+  StepOptions step = {};
+  MemoryMode memory = {};
+  OptimizerOptions optimizer = {};
+  bool mixed = false, by_rows = false;
+};
+
+// What three steps leave of the network, and the losses.
+std::vector<double> trained(const Way& way, Device device) {
+  models::Network network(way.spec, way.dtype, device);
+  network.initialize(3);
+  network.store().require_gradients();
+  Optimizer optimizer(way.optimizer, network.store());
+  Stepper stepper(network, optimizer, way.step, way.memory);
+  const data::Batch batch = batch_of(way.spec, way.dtype, 6, way.mixed);
+  std::vector<double> losses;
+  for (std::int64_t i = 0; i < 3; ++i) {
+    StepAt at{.step = i, .update = i + 1};
+    if (way.by_rows) {
+      at.gates = [&](std::int64_t first, std::int64_t count) {
+        draw_depth(network, 1, i, count, DepthMode::row, first);
+      };
+    }
+    const StepResult result = stepper.run(batch, 0.02, at);
+    CHECK(result.diverged == "");
+    losses.push_back(result.loss_sum);
+    network.reset_gates();
+  }
+  std::vector<double> all = content(network);
+  all.insert(all.end(), losses.begin(), losses.end());
+  return all;
+}
+
+double distance(const std::vector<double>& a, const std::vector<double>& b) {
+  REQUIRE(a.size() == b.size());
+  double difference = 0, whole = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference += (a[i] - b[i]) * (a[i] - b[i]);
+    whole += b[i] * b[i];
+  }
+  return std::sqrt(difference / whole);
+}
+
+std::vector<Way> ways() {
+  const models::NetworkSpec post = spec_of("resnet8-cifar"), pre = spec_of("preresnet20-cifar"),
+                            revnet = spec_of("revnet38-cifar", {2, 2, 2}, {4, 4, 6, 8});
+  models::NetworkSpec deep = spec_of("resnet8-cifar");
+  set_survival(deep, 0.5, DepthDecay::uniform);
+  std::vector<Way> list;
+  for (const Dtype dtype : {Dtype::f64, Dtype::f32, Dtype::bf16}) {
+    list.push_back({"post", post, dtype});
+    list.push_back({"pre", pre, dtype});
+    list.push_back({"revnet", revnet, dtype});
+  }
+  const Dtype f64 = Dtype::f64;
+  list.push_back({"parts", post, f64, {.micro_batch = 4, .label_smoothing = 0.1, .dropout = 0.3}});
+  list.push_back({"mixed", post, f64, {.label_smoothing = 0.1}, {}, {}, true});
+  list.push_back({"rows", deep, f64, {}, {}, {}, false, true});
+  list.push_back({"checkpointed", pre, f64, {}, {Activations::checkpointed}});
+  list.push_back({"reversible", revnet, f64, {}, {Activations::reversible}});
+  list.push_back({"fixed", revnet, Dtype::f32, {}, {Activations::reversible, 0, 12}});
+  list.push_back({"adam", post, f64, {}, {}, {.kind = OptimizerKind::adamw, .clip_norm = 0.5}});
+  list.push_back({"clip", post, f64, {}, {}, {.nesterov = true, .clip_value = 0.01}});
+  return list;
+}
+
+TrainOptions on(Device device, const test::TempDir& folder, const std::string& name) {
+  TrainOptions o = test::tiny(folder, name);
+  o.limit_train = 24;
+  o.limit_test = 8;
+  o.val = 0;
+  o.length = {1, Length::Unit::epochs};
+  o.average.decay = 0.9;
+  o.device = device;
+  return o;
+}
+
+}  // namespace
+
+TEST_CASE("three steps leave what they leave on the CPU", "[device]") {
+  if (no_device()) RN_SKIP("no CUDA device");
+  for (const Way& way : ways()) {
+    INFO(way.name << " " << to_string(way.dtype));
+    const std::vector<double> there = trained(way, gpu);
+    const double tolerance = way.dtype == Dtype::f64 ? 1e-9 : way.dtype == Dtype::f32 ? 2e-4 : 3e-2;
+    CHECK(distance(there, trained(way, cpu)) < tolerance);
+    if (way.dtype == Dtype::f32) CHECK((trained(way, gpu) == there));
+  }
+}
+
+TEST_CASE("a step that diverges names the same layer, and changes nothing", "[device]") {
+  if (no_device()) RN_SKIP("no CUDA device");
+  const models::NetworkSpec spec = spec_of("resnet8-cifar");
+  for (const bool in_statistics : {false, true}) {
+    std::string names[2];
+    for (const Device device : {cpu, gpu}) {
+      models::Network network(spec, Dtype::f32, device);
+      network.initialize(3);
+      network.store().require_gradients();
+      Optimizer optimizer({}, network.store());
+      Stepper stepper(network, optimizer);
+      const auto& store = network.store();
+      const Tensor& broken =
+          in_statistics ? store.states().at(3)->value : store.parameters().at(3)->value;
+      Tensor bad(broken.shape(), broken.dtype(), Tag::workspace);
+      for (float& x : bad.span<float>()) x = INFINITY;
+      broken.copy_from(bad);
+      const std::vector<double> before = content(network);
+      names[device.is_cpu()] = stepper.run(batch_of(spec, Dtype::f32, 6), 0.1).diverged;
+      CHECK((content(network) == before));
+    }
+    CHECK(names[0] == names[1]);
+    CHECK(!names[0].empty());
+  }
+}
+
+TEST_CASE("a C^k network takes the same steps", "[device]") {
+  if (no_device()) RN_SKIP("no CUDA device");
+  Way way{"ck", models::make_arch("ck", {.height = 1, .width = 1, .channels = 2, .classes = 2}),
+          Dtype::f64};
+  CHECK(distance(trained(way, gpu), trained(way, cpu)) < 1e-9);
+}
+
+TEST_CASE("a training on the device is stopped, goes on and ends in the same bytes", "[device]") {
+  if (no_device()) RN_SKIP("no CUDA device");
+  const test::TempDir folder;
+  const TrainOptions whole = on(gpu, folder, "whole.h5");
+  CHECK(train::train(whole).ended == Ended::complete);
+  TrainOptions cut = on(gpu, folder, "cut.h5");
+  cut.stop = test::stop_at(2);
+  CHECK(train::train(cut).ended == Ended::stopped);
+  cut.stop = {};
+  cut.resume = true;
+  CHECK(train::train(cut).ended == Ended::complete);
+  CHECK(io::read_file(cut.output) == io::read_file(whole.output));
+
+  // The file is one like any other: what it holds is what the CPU makes, up to rounding.
+  const TrainOptions here = on(cpu, folder, "here.h5");
+  CHECK(train::train(here).ended == Ended::complete);
+  const LoadedModel there = load_model(whole.output), ours = load_model(here.output);
+  CHECK(distance(content(there.network), content(ours.network)) < 1e-3);
+  const LoadedModel back = load_model(whole.output, {}, gpu);
+  CHECK((content(back.network) == content(there.network)));
+}
