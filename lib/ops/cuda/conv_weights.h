@@ -131,22 +131,22 @@ class PlainWeightSums {
   __device__ void each(T* shared, int count, F to) const {
     if constexpr (sharers == 1) {
       hand_over(count, to);
-      return;
-    }
-    for (int turn = 0; turn < sharers; ++turn) {
-      __syncthreads();
-      if (share() != turn) continue;
+    } else {
+      for (int turn = 0; turn < sharers; ++turn) {
+        __syncthreads();
+        if (share() != turn) continue;
 #pragma unroll
-      for (int k = 0; k < weight_taps; ++k) {
-        if (k >= count) break;
+        for (int k = 0; k < weight_taps; ++k) {
+          if (k >= count) break;
 #pragma unroll
-        for (int i = 0; i < 8; ++i) {
-          T& at = shared[(k * 8 + i) * owners + owner()];
-          const T sum = turn == 0 ? sums_[k][i / 2][i % 2] : at + sums_[k][i / 2][i % 2];
-          if (turn + 1 < sharers) {
-            at = sum;
-          } else {
-            to(output() + i / 2, k, input() + i % 2, sum);
+          for (int i = 0; i < 8; ++i) {
+            T& at = shared[(k * 8 + i) * owners + owner()];
+            const T sum = turn == 0 ? sums_[k][i / 2][i % 2] : at + sums_[k][i / 2][i % 2];
+            if (turn + 1 < sharers) {
+              at = sum;
+            } else {
+              to(output() + i / 2, k, input() + i % 2, sum);
+            }
           }
         }
       }
