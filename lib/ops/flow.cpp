@@ -8,6 +8,21 @@
 
 namespace rn::ops {
 
+std::vector<FlowScale> flow_scales(const TvL1& p, std::int64_t h, std::int64_t w) {
+  constexpr std::int64_t smallest = 16;  // side of a scale
+  std::vector<FlowScale> scales{{h, w}};
+  const auto smaller = [&](std::int64_t n) {
+    return static_cast<std::int64_t>(std::nearbyint(static_cast<double>(n) * p.scale_step));
+  };
+  while (static_cast<int>(scales.size()) < p.scales) {
+    const FlowScale last = scales.back(), next{smaller(last.h), smaller(last.w)};
+    const bool same = next.h == last.h && next.w == last.w;
+    if (next.h < smallest || next.w < smallest || same) break;
+    scales.push_back(next);
+  }
+  return scales;
+}
+
 void tv_l1_flow(const TvL1& p, const Tensor& from, const Tensor& to, const Tensor& flow,
                 Stream& stream) {
   const Check check("tv_l1_flow", "from", from);

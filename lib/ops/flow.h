@@ -1,6 +1,9 @@
 // Optical flow.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "tensor/tensor.h"
 
 namespace rn::ops {
@@ -20,6 +23,12 @@ struct TvL1 {
   int inner = 30;           // iterations each; the change is looked at after every 5th and the last
   int median = 5;           // its side: 1 (none), 3 or 5
 };
+
+// Height and width of the scales of the pyramid over images [H, W], the images' own first.
+struct FlowScale {
+  std::int64_t h = 0, w = 0;
+};
+std::vector<FlowScale> flow_scales(const TvL1& parameters, std::int64_t h, std::int64_t w);
 
 // flow [N, H, W, 2] := the flow from image n of `from` to image n of `to`, both [N, H, W] with
 // brightness on the scale of bytes, finite: (u, v) in pixels to the right and down, such that

@@ -97,9 +97,13 @@ Tensor draw_action(ActionSet set, int label, Rng& rng, std::int64_t frames, std:
   const int classes = set == ActionSet::motion       ? motion_count
                       : set == ActionSet::appearance ? figure_count
                                                      : motion_count * figure_count;
-  if (label < 0 || label >= classes || frames < 1 || side < 8 || side > 1024 || frames > 4096) {
-    fail(ErrorKind::usage, "synth:actions: class {} of {}, {} pictures of side {} (8 to 1024)",
-         label, classes, frames, side);
+  constexpr std::int64_t most_bytes = std::int64_t{1} << 28;  // of a clip
+  if (label < 0 || label >= classes || frames < 1 || side < 8 || side > 1024 ||
+      frames > most_bytes / (3 * side * side)) {
+    fail(
+        ErrorKind::usage,
+        "synth:actions: class {} of {}, {} pictures of side {} (8 to 1024); at most 256 MiB a clip",
+        label, classes, frames, side);
   }
   int motion = static_cast<int>(rng.below(motion_count));
   int figure = static_cast<int>(rng.below(figure_count));

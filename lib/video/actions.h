@@ -33,7 +33,8 @@ struct Phase {
 };
 Pose pose_at(int motion, const Phase& phase, double travel);
 
-// One clip, u8 [frames, side, side, 3]. Everything comes from rng.
+// One clip, u8 [frames, side, side, 3], of at most 256 MiB. Everything comes from rng. Errors:
+// usage (no such label, a side outside 8 to 1024, too many frames).
 Tensor draw_action(ActionSet set, int label, Rng& rng, std::int64_t frames, std::int64_t side);
 
 }  // namespace rn::video

@@ -68,4 +68,5 @@ TEST_CASE("clips of actions: names, same numbers same clip, something moves", "[
   }
   Rng rng(1, RngPurpose::test);
   CHECK_THROWS_AS(draw_action(ActionSet::motion, 8, rng, 8, 32), Error);
+  CHECK_THROWS_AS(draw_action(ActionSet::motion, 0, rng, 4096, 1024), Error);  // 12 GiB
 }

@@ -17,18 +17,12 @@ namespace {
 
 using namespace flow;
 
-constexpr std::int64_t smallest = 16;   // side of a scale
 constexpr std::int64_t band_rows = 32;  // at least; far more than the rows of neighbours
 
 std::vector<Extent> pyramid_of(const TvL1& p, const Extent& whole) {
-  std::vector<Extent> extents{whole};
-  const auto smaller = [&](std::int64_t n) {
-    return static_cast<std::int64_t>(std::nearbyint(static_cast<double>(n) * p.scale_step));
-  };
-  while (static_cast<int>(extents.size()) < p.scales) {
-    const Extent next{smaller(extents.back().h), smaller(extents.back().w)};
-    if (next.h < smallest || next.w < smallest || next == extents.back()) break;
-    extents.push_back(next);
+  std::vector<Extent> extents;
+  for (const FlowScale& scale : flow_scales(p, whole.h, whole.w)) {
+    extents.push_back({scale.h, scale.w});
   }
   return extents;
 }

@@ -17,7 +17,6 @@ struct Extent {
   std::int64_t padded() const { return (w + 15) / 16 * 16; }
   std::int64_t stride() const { return padded() + 2 * margin; }
   std::int64_t size() const { return h * stride(); }
-  bool operator==(const Extent&) const = default;
 };
 
 // What a warp leaves of the second image at x + u0: its gradient, 1 / |gradient|^2 (0 where there

@@ -16,20 +16,14 @@ namespace {
 using namespace flow;
 
 constexpr const char* op = "tv_l1_flow";
-constexpr std::int64_t smallest = 16;                         // side of a scale
 constexpr int wave = 5;                                       // iterations between two looks
 constexpr std::int64_t group_pixels = std::int64_t{1} << 24;  // of a group of pairs
 constexpr std::int64_t most_blocks = 256;                     // of a pair, where changes are summed
 
 std::vector<Extent> pyramid_of(const TvL1& p, const Extent& whole) {
-  std::vector<Extent> extents{whole};
-  const auto smaller = [&](std::int64_t n) {
-    return static_cast<std::int64_t>(std::nearbyint(static_cast<double>(n) * p.scale_step));
-  };
-  while (static_cast<int>(extents.size()) < p.scales) {
-    const Extent next{smaller(extents.back().h), smaller(extents.back().w)};
-    if (next.h < smallest || next.w < smallest || next == extents.back()) break;
-    extents.push_back(next);
+  std::vector<Extent> extents;
+  for (const FlowScale& scale : flow_scales(p, whole.h, whole.w)) {
+    extents.push_back({scale.h, scale.w});
   }
   return extents;
 }

@@ -12,7 +12,6 @@ namespace rn::ops::cuda::flow {
 struct Extent {
   std::int64_t h = 0, w = 0;
   std::int64_t size() const { return h * w; }
-  bool operator==(const Extent&) const = default;
 };
 
 // Of a gradient that still says something.
