@@ -48,7 +48,9 @@ EvaluateOutcome run_evaluation(const EvaluateRun& run) {
   const std::string digest = io::sha256(bytes);
   const io::H5 h5 = io::H5::open_image(std::move(bytes), run.model == "-" ? "stdin" : run.model,
                                        io::schema::expectation(io::schema::Format::model));
-  const auto [file, network] = load_model(h5, run.dtype, run.device);
+  const LoadedModel loaded = load_model(h5, run.dtype, run.device);
+  const ModelFile& file = loaded.file;
+  const models::Network& network = loaded.network;
   const std::string uri = data_uri(run.data, file, run.model);
   const Samples samples = open_samples(uri, run.split, run.limit, file, run.model);
 
