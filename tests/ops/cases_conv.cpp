@@ -281,6 +281,17 @@ void conv_cases(Cases& cases) {
     }
   }
 
+  // 1x1 on images that are worked through in rows.
+  for (const std::int64_t h : {20, 13}) {
+    ConvOptions large = shape(3, h, 20, 16, 700, 1, 1, 0);
+    large.input = {.a1 = true, .b1 = true, .x2 = true, .relu = true};
+    large.gradient = {.p = true, .q = true, .r = true};
+    large.bias = large.residual = large.moments = large.shortcut = large.d_bias = true;
+    large.reduce0 = Reduce::plain;
+    large.reduce1 = Reduce::centered;
+    add(cases, large);
+  }
+
   // What is read: every form of the operand.
   const OperandOptions operands[] = {
       {.relu = true},

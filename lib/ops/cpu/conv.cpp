@@ -35,6 +35,23 @@ int tile_of(const ConvGeometry& g, std::size_t element, std::int64_t images) {
                                                    std::clamp<std::int64_t>(lane, 1, 16)));
 }
 
+// A 1x1 convolution does not care where an image ends: rows of large ones are images of their own.
+std::int64_t cut_rows(const Conv2d& conv, std::size_t element, ConvGeometry& g) {
+  const bool pointwise = g.kh == 1 && g.kw == 1 && conv.stride_h == 1 && conv.stride_w == 1 &&
+                         conv.pad_h == 0 && conv.pad_w == 0 && g.h == g.p && g.w == g.q;
+  if (!pointwise) return 1;
+  const auto fits = [&](std::int64_t parts) {
+    const std::int64_t bytes = std::max(g.input_size(), g.output_size()) *
+                               static_cast<std::int64_t>(element) / parts;
+    return bytes <= tile_bytes;
+  };
+  std::int64_t parts = 1;
+  while (parts < g.h && (g.h % parts != 0 || !fits(parts))) ++parts;
+  g.h /= parts;
+  g.p /= parts;
+  return parts;
+}
+
 // body(first image, number of images) for the tiles of one lane.
 template <class F>
 void for_tiles(std::int64_t images, int lane, int tile, F body) {
@@ -169,8 +186,8 @@ void forward(const Conv2d& conv, const ConvForward& args) {
   using W = Wide<T>;
   constexpr bool through_tile = !std::is_same_v<T, A>;  // the result is narrowed
   const Shape& shape = args.input.shape();
-  const ConvGeometry g = geometry_of(conv, shape, args.weights.shape());
-  const std::int64_t images = shape[0];
+  ConvGeometry g = geometry_of(conv, shape, args.weights.shape());
+  const std::int64_t images = shape[0] * cut_rows(conv, sizeof(W), g);
   const std::int64_t in_rows = g.h * g.w, out_rows = g.p * g.q;
   const int tile = tile_of(g, sizeof(W), images);
   // f32: oneDNN has scale, shift and residual in registers; its ReLU would turn NaN into 0, so that
@@ -282,8 +299,8 @@ template <class T, class A>
 void backward(const Conv2d& conv, const ConvBackward& args) {
   using W = Wide<T>;
   const Shape& shape = args.input.shape();
-  const ConvGeometry g = geometry_of(conv, shape, args.weights.shape());
-  const std::int64_t images = shape[0];
+  ConvGeometry g = geometry_of(conv, shape, args.weights.shape());
+  const std::int64_t images = shape[0] * cut_rows(conv, sizeof(W), g);
   if (images == 0) return;
   const std::int64_t in_rows = g.h * g.w, out_rows = g.p * g.q;
   const int tile = tile_of(g, sizeof(W), images);
