@@ -44,7 +44,8 @@ class Network {
   // dtype: of activations; with bf16 parameters, statistics, features and logits are f32.
   // Parameters are zero until initialize() or until values are loaded. Errors: input, see
   // check(spec); device, where the processor cannot compute with the type.
-  Network(NetworkSpec spec, Dtype dtype, Device device = cpu);
+  // `prefix` goes before the names of its parameters and states.
+  Network(NetworkSpec spec, Dtype dtype, Device device = cpu, const std::string& prefix = {});
 
   const NetworkSpec& spec() const { return spec_; }
   Dtype dtype() const { return dtype_; }  // of activations
