@@ -1,12 +1,16 @@
 #include "models/st_resnet.h"
 
+#include <utility>
+
 #include "base/error.h"
 
 namespace rn::models {
 
 void StSaved::release() {
-  appearance.release();
-  motion.release();
+  for (Saved* stream : {&appearance, &motion}) {
+    stream->release();
+    for (nn::Tie& tie : stream->ties) tie.value = tie.d_value = Tensor();
+  }
 }
 
 StNetwork::StNetwork(StSpec spec, Dtype dtype, Device device)
@@ -26,7 +30,12 @@ StNetwork::StNetwork(StSpec spec, Dtype dtype, Device device)
   gates.assign(units_.size(), spec_.gate);
 }
 
-void StNetwork::initialize(std::uint64_t seed, double gain) { store_->initialize(seed, gain); }
+void StNetwork::initialize(std::uint64_t seed, double gain) {
+  store_->initialize(seed, gain);
+  for (Network* stream : {appearance_.get(), motion_.get()}) {
+    if (stream) average_taps(*stream);
+  }
+}
 
 std::int64_t StNetwork::outputs(std::int64_t frames) const {
   const HeadSpec& head = spec_.any().head;
@@ -38,12 +47,73 @@ std::int64_t StNetwork::outputs(std::int64_t frames) const {
   return (frames - head.pool_size) / head.pool_stride + 1;
 }
 
-StLogits StNetwork::forward(const StInput&, const nn::Pass&, StSaved&) const {
-  fail(ErrorKind::usage, "StNetwork: forward is not there yet");
+StLogits StNetwork::forward(const StInput& input, const nn::Pass& pass, StSaved& saved) const {
+  const auto frames_of = [&](const Tensor& x, const char* what) {
+    require(x.defined() && x.rank() == 4 && input.clips >= 1 && x.dim(0) >= input.clips &&
+                x.dim(0) % input.clips == 0,
+            "spatiotemporal network '{}': {} {} of {} clips", spec_.arch, what, x, input.clips);
+    return x.dim(0) / input.clips;
+  };
+  saved.frames = frames_of(motion_ ? input.flow : input.frames, motion_ ? "flow" : "frames");
+  nn::Pass own = pass;
+  own.frames = saved.frames;
+  own.any_size = true;
+  StLogits logits;
+  saved.appearance.ties.clear();
+  saved.motion.ties.clear();
+  if (motion_) {  // first: appearance reads it
+    tie(saved.motion, nn::Tie::Kind::lends);
+    logits.motion = motion_->forward(input.flow, own, saved.motion);
+  }
+  if (appearance_) {
+    require(frames_of(input.frames, "frames") == saved.frames,
+            "spatiotemporal network '{}': frames {} beside flow {}", spec_.arch, input.frames,
+            input.flow);
+    tie(saved.appearance,
+        spec_.connection == Connection::additive ? nn::Tie::Kind::adds : nn::Tie::Kind::multiplies);
+    for (const std::int64_t unit : units_) {
+      const auto at = static_cast<std::size_t>(unit);
+      saved.appearance.ties[at].value = saved.motion.ties[at].value;
+    }
+    logits.appearance = appearance_->forward(input.frames, own, saved.appearance);
+  }
+  if (!pass.keep) saved.release();
+  return logits;
 }
 
-void StNetwork::backward(const StLogits&, const nn::Pass&, StSaved&) const {
-  fail(ErrorKind::usage, "StNetwork: backward is not there yet");
+void StNetwork::tie(Saved& saved, nn::Tie::Kind kind) const {
+  if (units_.empty()) return;
+  saved.ties.resize(spec_.any().blocks.size());
+  for (std::size_t k = 0; k < units_.size(); ++k) {
+    if (gates.at(k) == 0) continue;
+    nn::Tie& tie = saved.ties[static_cast<std::size_t>(units_[k])];
+    tie.kind = kind;
+    tie.gate = gates[k];
+  }
+}
+
+void StNetwork::backward(const StLogits& d_logits, const nn::Pass& pass, StSaved& saved) const {
+  nn::Pass own = pass;
+  own.frames = saved.frames;
+  own.any_size = true;
+  if (appearance_ && d_logits.appearance) {
+    appearance_->backward(d_logits.appearance, own, saved.appearance);
+    for (const std::int64_t unit : units_) {
+      const auto at = static_cast<std::size_t>(unit);
+      saved.motion.ties[at].d_value = std::exchange(saved.appearance.ties[at].d_value, Tensor());
+    }
+  }
+  if (!motion_) return;
+  const bool connected = d_logits.appearance && !units_.empty();
+  if (d_logits.motion) {
+    motion_->backward(d_logits.motion, own, saved.motion);
+  } else if (connected) {
+    const Tensor zero = pass.pool.take({saved.motion.features.dim(0), spec_.classes()},
+                                       saved.motion.features.dtype());
+    zero.zero(pass.stream);
+    motion_->backward(zero, own, saved.motion);
+  }
+  for (nn::Tie& tie : saved.motion.ties) tie.d_value = Tensor();
 }
 
 void StNetwork::commit(const StSaved& saved, std::optional<double> momentum) const {
@@ -65,10 +135,6 @@ std::string StNetwork::first_nonfinite(const StSaved& saved) const {
 void StNetwork::set_checkpoints(const Checkpoints& checkpoints) {
   if (appearance_) appearance_->checkpoints = checkpoints;
   if (motion_) motion_->checkpoints = checkpoints;
-}
-
-std::vector<std::string> take_image_network(const Network&, Network&) {
-  fail(ErrorKind::usage, "take_image_network is not there yet");
 }
 
 }  // namespace rn::models

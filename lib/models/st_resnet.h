@@ -68,6 +68,9 @@ struct StOptions {
 //   ST-ResNet:  {}
 //   ST-ResNet*: {.temporal_pool = after_average} (the paper) or before_average (its code)
 StSpec make_st_spec(const std::string& arch, const StOptions& options = {});
+// The same of a table, that of an image network's file for one: sizes and classes are its own where
+// options say 0; base_width is not read.
+StSpec make_st_spec(const NetworkSpec& table, const StOptions& options);
 
 // Of the units with a connection (and temporal convolutions): the second of each stage; places in
 // the block table. Errors (input): a stage without a second unit, or with one that changes the
@@ -140,12 +143,19 @@ class StNetwork {
   void set_checkpoints(const Checkpoints& checkpoints);
 
  private:
+  // The connections that are there, from one side.
+  void tie(Saved& saved, nn::Tie::Kind kind) const;
+
   StSpec spec_;
   Dtype dtype_;
   std::unique_ptr<nn::Store> store_;
   std::unique_ptr<Network> appearance_, motion_;
   std::vector<std::int64_t> units_;  // places of the connections
 };
+
+// Makes every tap of a stream's temporal convolutions the same share (a third, of three) of what
+// the middle one is: over equal frames they are then the convolution that the middle one was.
+void average_taps(Network& stream);
 
 // Takes a stream's values from an image network of the same table but for temporal extents, input
 // channels and classes: parameters and running statistics by name. Temporal convolutions get a

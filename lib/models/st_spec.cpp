@@ -26,13 +26,12 @@ bool alike(NetworkSpec a, const NetworkSpec& b) {
   return a == b;
 }
 
-// The stream of an architecture.
-NetworkSpec stream(const std::string& arch, const StOptions& options, std::int64_t channels) {
-  NetworkSpec spec = make_arch(arch, {.height = options.height,
-                                      .width = options.width,
-                                      .channels = channels,
-                                      .classes = options.classes,
-                                      .base_width = options.base_width});
+NetworkSpec stream(NetworkSpec spec, const StOptions& options, std::int64_t channels) {
+  const std::string arch = spec.arch;
+  spec.channels = channels;
+  if (options.height > 0) spec.height = options.height;
+  if (options.width > 0) spec.width = options.width;
+  if (options.classes > 0) spec.classes = options.classes;
   for (const nn::BlockSpec& block : spec.blocks) {
     if (block.order == nn::Order::post && !block.reversible &&
         (block.kind == nn::BlockKind::basic || block.kind == nn::BlockKind::bottleneck)) {
@@ -123,7 +122,7 @@ void check(const StSpec& spec) {
   second_units(*spec.appearance);
 }
 
-StSpec make_st_spec(const std::string& arch, const StOptions& options) {
+StSpec make_st_spec(const NetworkSpec& table, const StOptions& options) {
   if (!options.appearance && !options.motion) {
     fail(ErrorKind::usage, "a network of no stream: leave appearance or motion on");
   }
@@ -131,13 +130,21 @@ StSpec make_st_spec(const std::string& arch, const StOptions& options) {
     fail(ErrorKind::usage, "a stack of {} flow fields: expected 1 to 1024", options.flow_stack);
   }
   StSpec spec;
-  spec.arch = arch;
-  if (options.appearance) spec.appearance = stream(arch, options, 3);
-  if (options.motion) spec.motion = stream(arch, options, 2 * options.flow_stack);
+  spec.arch = table.arch;
+  if (options.appearance) spec.appearance = stream(table, options, 3);
+  if (options.motion) spec.motion = stream(table, options, 2 * options.flow_stack);
   if (options.appearance && options.motion) spec.connection = options.connection;
   spec.gate = options.gate;
   check(spec);
   return spec;
+}
+
+StSpec make_st_spec(const std::string& arch, const StOptions& options) {
+  return make_st_spec(make_arch(arch, {.height = options.height,
+                                       .width = options.width,
+                                       .classes = options.classes,
+                                       .base_width = options.base_width}),
+                      options);
 }
 
 }  // namespace rn::models

@@ -44,6 +44,7 @@ class Store {
       : dtype_(dtype), device_(device), prefix_(std::move(prefix)) {}
   Dtype dtype() const { return dtype_; }
   Device device() const { return device_; }
+  const std::string& prefix() const { return prefix_; }
 
   ParameterPtr parameter(const std::string& name, const Shape& shape, ParameterKind kind);
   StatePtr state(const std::string& name, const Shape& shape, double fill);
