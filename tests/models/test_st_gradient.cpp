@@ -56,9 +56,11 @@ std::vector<Named> networks() {
 
 void check_gradients(StBench& bench) {
   bench.backward();
+  std::int64_t at = 0;
   for (const auto& p : bench.network.store().parameters()) {
-    const std::int64_t stride = std::max<std::int64_t>(1, p->value.size() / 3);
-    for (std::int64_t i = 0; i < p->value.size(); i += stride) {
+    // One somewhere, and the last: of a temporal convolution, at the last tap.
+    const std::int64_t size = p->value.size();
+    for (const std::int64_t i : {17 * ++at % size, size - 1}) {
       compare(p->gradient.data<double>()[i], bench.slope(p->value, i), p->name);
     }
   }
@@ -210,7 +212,7 @@ TEST_CASE("f32 and bf16 are f64 but for rounding, folded norms too") {
         }
         return norm > 0 ? std::sqrt(difference / norm) : 0.0;
       };
-      const double most = dtype == Dtype::f32 ? 1e-5 : 0.05;
+      const double most = dtype == Dtype::f32 ? 1e-5 : 0.02;
       for (const auto& logits : {kept, folded}) {
         if (want.appearance) CHECK(relative(logits.appearance, want.appearance) < most);
         if (want.motion) CHECK(relative(logits.motion, want.motion) < most);
@@ -224,7 +226,9 @@ TEST_CASE("f32 and bf16 are f64 but for rounding, folded norms too") {
           norm += std::pow(b.data<double>()[i], 2);
         }
       }
-      CHECK(std::sqrt(difference / norm) < 3 * most);
+      // In bf16 a rounding may move a value across a ReLU's corner: a mask is another then. What is
+      // wrong is off by about 1.
+      CHECK(std::sqrt(difference / norm) < (dtype == Dtype::f32 ? 1e-4 : 0.3));
     }
   }
 }
