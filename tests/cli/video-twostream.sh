@@ -44,7 +44,7 @@ grep -q '"event":"epoch"' log.jsonl || complain "no epoch in the log"
 expect 0 "" $train --streams motion --no-temporal --crop corners -o motion.h5
 expect 0 "" $train --connection none --no-temporal --init-from appearance.h5,motion.h5 -o two.h5
 expect 0 "" $train --frames 3 --stride 2-4 --init-from appearance.h5,motion.h5 -o st.h5
-expect 0 "" $train --frames 5 --stride 1-3 --temporal-pool after-average --init-from st.h5 -o star.h5
+expect 0 "" $train --frames 5 --stride 1-3 --temporal-pool after_average --init-from st.h5 -o star.h5
 expect 0 "" $train --connection multiplicative --frames 2 --micro-batch 3 --init-from motion.h5 -o mul.h5
 resnet-train --arch resnet14-cifar --width 4 --data synth:shapes --limit-train 64 --limit-test 32 \
   --epochs 1 $quiet -o image.h5
@@ -70,23 +70,23 @@ cmp st.h5 stop.h5 || complain "resuming changes bytes"
 expect 0 "" $train --frames 3 --stride 2-4 --init-from appearance.h5,motion.h5 -o stop.h5 --resume
 
 # Evaluation: tables, results, the same from flow that is computed.
-expect 0 "" video-twostream eval st.h5 --flow flow $quiet --per-class --confusion -o eval.h5 --table eval.tsv
+expect 0 "" video-twostream eval st.h5 --data clips:films --flow flow $quiet --per-class --confusion -o eval.h5 --table eval.tsv
 for word in "^appearance	" "^motion	" "^both	" "^class	count" "^label.prediction	left	"; do
   grep -q "$word" out || complain "eval: no $word in $(cat out)"
 done
 [ "$(wc -l <eval.tsv)" = 9 ] || complain "table: $(cat eval.tsv)"
 cp out first
-expect 0 "" video-twostream eval st.h5 $quiet --per-class --confusion
+expect 0 "" video-twostream eval st.h5 --data clips:films $quiet --per-class --confusion
 tail -n +2 first >a && tail -n +2 out >b && cmp a b || complain "computed flow differs: $(diff a b)"
-expect 0 "" video-twostream eval st.h5 $quiet --json --split train --limit 8
+expect 0 "" video-twostream eval st.h5 --data clips:films $quiet --json --split train --limit 8
 grep -q '"count":8,.*"motion":{"errors"' out || complain "odd JSON: $(cat out)"
 expect 0 "" resnet-info eval.h5
-expect 0 "" resnet-info st.h5
+refuse 2 "does not say what it was trained on" video-twostream eval st.h5 $quiet
 refuse 2 "exists already" video-twostream eval st.h5 $quiet -o eval.h5
 refuse 2 "pools over" video-twostream eval star.h5 --test-frames 3 $quiet
 refuse 3 "is an image network" video-twostream eval image.h5 $quiet
 refuse 2 ".csv or a .tsv" video-twostream eval st.h5 --table x.txt $quiet
-expect 0 "" video-twostream eval motion.h5 --flow flow $quiet
+expect 0 "" video-twostream eval motion.h5 --data clips:films --flow flow $quiet
 grep -q '^motion	' out && ! grep -q '^both' out || complain "one stream: $(cat out)"
 
 # Prediction for clips without labels.
@@ -129,7 +129,7 @@ for recipe in "$SOURCE"/share/recipes/*video-*.toml; do
   grep -q "video-twostream train --config share/recipes/$name.toml" "$recipe" ||
     complain "$recipe: does not say how it is used"
   expect 0 "" video-twostream train --config "$recipe" --data clips:films --arch resnet14-cifar --width 4 \
-    --short-side 32 --side 28 --steps 1 --schedule constant --warmup 0e --batch 4 --micro-batch 2 --limit-test 2 --loaders 1 \
+    --short-side 32 --side 28 --steps 1 --warmup 0e --batch 4 --micro-batch 2 --limit-test 2 --loaders 1 \
     --test-frames 9 --eval-every 1e $quiet -o "$name.h5"
 done
 exit $bad

@@ -92,7 +92,7 @@ inline void bind_streams(CLI::App& app, TwoStreamTool& o) {
       ->check(checked(models::parse_connection));
   app.add_flag("--no-temporal", o.no_temporal, "No temporal convolutions");
   app.add_option("--temporal-pool", o.temporal_pool,
-                 "Maximum over time: none, after-average (the paper) or before-average (its code)")
+                 "Maximum over time: none, after_average (the paper) or before_average (its code)")
       ->type_name("KIND")
       ->check(checked(models::parse_temporal_pool));
   app.add_option("--flow-stack", o.network.flow_stack, "Fields of flow that go with a frame")
