@@ -47,7 +47,7 @@ expect 0 "" $train --frames 3 --stride 2-4 --init-from appearance.h5,motion.h5 -
 expect 0 "" $train --frames 5 --stride 1-3 --temporal-pool after_average --init-from st.h5 -o star.h5
 expect 0 "" $train --connection multiplicative --frames 2 --micro-batch 3 --init-from motion.h5 -o mul.h5
 resnet-train --arch resnet14-cifar --width 4 --data synth:shapes --limit-train 64 --limit-test 32 \
-  --epochs 1 $quiet -o image.h5
+  --epochs 1 $quiet -o image.h5 >out
 expect 0 "" $train --frames 2 --init-from image.h5 -o from.h5
 refuse 3 "does not fit" $train --width 8 --init-from image.h5 -o x.h5
 
@@ -71,7 +71,7 @@ expect 0 "" $train --frames 3 --stride 2-4 --init-from appearance.h5,motion.h5 -
 
 # Evaluation: tables, results, the same from flow that is computed.
 expect 0 "" video-twostream eval st.h5 --data clips:films --flow flow $quiet --per-class --confusion -o eval.h5 --table eval.tsv
-for word in "^appearance	" "^motion	" "^both	" "^class	count" "^label.prediction	left	"; do
+for word in "^appearance	" "^motion	" "^both	" "^class	count" "^label.prediction	clockwise	"; do
   grep -q "$word" out || complain "eval: no $word in $(cat out)"
 done
 [ "$(wc -l <eval.tsv)" = 9 ] || complain "table: $(cat eval.tsv)"
