@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
   if (argc > 1) command = tools::parse_command(argv[1]);
   return cli::run_tool<TwoStreamTool>(
       argc, argv,
-      {"video-twostream", "Spatiotemporal two-stream residual networks: train, eval, predict",
+      {"video-twostream", "Two-stream networks for clips: train, eval, predict",
        [] {
          std::vector<std::string> lines;
          for (const auto& [name, version] : video::libraries())
