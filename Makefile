@@ -65,6 +65,12 @@ demo: deps ## train, evaluate and draw a small network on built-in data; about 5
 	@cmake --build $(BUILD) --parallel $(JOBS) --target tools
 	@sh share/demo.sh $(BUILD)
 
+.PHONY: demo-video
+demo-video: deps ## films of actions: flow, two streams, their connection, pictures; about half an hour, CLIPS=40
+	@$(MAKE) --no-print-directory configure VIDEO=on
+	@cmake --build $(BUILD) --parallel $(JOBS) --target tools
+	@CLIPS="$(or $(CLIPS),40)" sh share/demo-video.sh $(BUILD)
+
 .PHONY: test
 test: deps ## build and run all tests; SANITIZE=1 with ASan and UBSan, WERROR=1 as in CI
 	@$(MAKE) --no-print-directory build
@@ -145,6 +151,10 @@ repro-ensembles: build ## the studies of Veit et al. 2016: SCALE=smoke|cpu|paper
 .PHONY: repro-revnet
 repro-revnet: build ## Gomez et al. 2017, Tables 1 to 3 and Fig 4: SCALE=smoke|cpu|paper, CIFAR10=DIR
 	@sh share/repro/revnet.sh $(BUILD) $(or $(SCALE),smoke) $(if $(CIFAR10),cifar10:$(CIFAR10))
+
+.PHONY: repro-stresnet
+repro-stresnet: build ## Feichtenhofer et al. 2016, Table 3: SCALE=smoke|cpu|paper, VIDEOS=DIR, INIT=resnet50.h5
+	@INIT="$(INIT)" sh share/repro/stresnet.sh $(BUILD) $(or $(SCALE),smoke) $(VIDEOS)
 
 .PHONY: repro-geometry
 repro-geometry: build ## Hauser and Ray 2017, and the metric of a residual network: CIFAR10=DIR, SEEDS=20

@@ -5,6 +5,7 @@
 #include "data/import.h"
 #include "data/montage.h"
 #include "io/file.h"
+#include "options/actions.h"
 #include "options/augment.h"
 
 namespace {
@@ -43,7 +44,7 @@ void bind(CLI::App& app, Options& o) {
   tools::bind_augment(app, o.look.augment, o.augment);
   cli::add_common(app, o.common,
                   {cli::Common::seed, cli::Common::output, cli::Common::threads, cli::Common::json,
-                   cli::Common::dry_run, cli::Common::no_provenance});
+                   cli::Common::dry_run, cli::Common::no_provenance, cli::Common::progress});
 }
 
 int draw(const Options& o) {
@@ -61,6 +62,14 @@ int draw(const Options& o) {
 
 int run(const Options& o, const cli::Invocation& call) {
   cli::start(o.common);
+  if (video::is_actions(o.import.uri)) {
+    if (!o.montage.empty() || o.info || o.import.limits.train >= 0 || o.import.limits.test >= 0) {
+      fail(ErrorKind::usage,
+           "synth:actions are films: --info, --montage and --limit-... are for images; "
+           "synth:actions?clips=N says how many");
+    }
+    return tools::write_actions(o.import.uri, o.common, call.quiet);
+  }
   const bool writes = !o.common.output.empty();
   const bool prints = o.info || o.common.json || !writes;
   if (o.common.output == "-" && prints) {

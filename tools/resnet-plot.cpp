@@ -1,9 +1,11 @@
-// resnet-plot: pictures and tables of learning curves, lesion studies, paths, memory and geometry.
+// resnet-plot: pictures and tables of learning curves, evaluations, lesion studies, paths, memory
+// and geometry.
 #include <fmt/format.h>
 
 #include "io/provenance.h"
 #include "io/schema.h"
 #include "options/plot.h"
+#include "options/plot_evaluation.h"
 #include "options/plot_geometry.h"
 #include "options/plot_lesions.h"
 #include "options/plot_memory.h"
@@ -38,11 +40,12 @@ std::string draw_curves(const tools::PlotTool& o, const std::vector<io::H5>& fil
                  : plot::curves_script(models, options, format, tools::style_text(o, "curves.gp"));
 }
 
-enum class Kind { model, lesion, paths, memory, geometry };
+enum class Kind { model, evaluation, lesion, paths, memory, geometry };
 
 const char* to_string(Kind kind) {
   switch (kind) {
     case Kind::model: return "model";
+    case Kind::evaluation: return "result of an evaluation";
     case Kind::lesion: return "lesion study";
     case Kind::paths: return "paths result";
     case Kind::memory: return "memory result";
@@ -60,13 +63,14 @@ Kind kind_of(const io::H5& file) {
     case schema::Format::result: break;
   }
   const std::string kind = file.get_string("/", schema::kind_attribute);
+  if (kind == "evaluation") return Kind::evaluation;
   if (kind == "lesion") return Kind::lesion;
   if (kind == "paths") return Kind::paths;
   if (kind == "memory") return Kind::memory;
   if (kind == "geometry") return Kind::geometry;
   fail(ErrorKind::input,
-       "{}: is a result of kind '{}', of which there is no picture; models, lesion studies, "
-       "paths, memory and geometry can be drawn",
+       "{}: is a result of kind '{}', of which there is no picture; models, evaluations, lesion "
+       "studies, paths, memory and geometry can be drawn",
        file.name(), kind);
 }
 
@@ -96,6 +100,7 @@ std::string draw(const tools::PlotTool& o, const std::vector<io::H5>& files, plo
   }
   switch (first) {
     case Kind::model: return draw_curves(o, files, format);
+    case Kind::evaluation: return tools::draw_evaluations(o, files, format);
     case Kind::memory: return tools::draw_memory(o, files, format);
     case Kind::geometry: return tools::draw_geometry(o, files, format);
     default: return tools::draw_lesions(o, files, format);

@@ -25,7 +25,8 @@ enum class RngPurpose : std::uint32_t {
   colour = 20,  // a = epoch, b = sample index: of a training image, as the next two
   window = 21,
   erase = 22,
-  mix = 23,  // a = epoch, b = batch: mixup, cutmix
+  mix = 23,    // a = epoch, b = batch: mixup, cutmix
+  chunk = 24,  // a = epoch, b = clip: frames, window and mirroring of a clip
   test = 99,
 };
 

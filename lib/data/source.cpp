@@ -38,7 +38,7 @@ constexpr Kind kinds[] = {
     {"h5", "FILE", "a data set that resnet-data brought into one HDF5 file", open_h5, splits_of_h5},
     {"synth", "NAME",
      "built in: shapes (ten, 32x32 colour, 10000 train and 2000 test images); points in the "
-     "plane: spirals, circles, moons (1000 each)",
+     "plane: spirals, circles, moons (1000 each); actions (films, for resnet-data)",
      open_synth, train_and_test},
 };
 

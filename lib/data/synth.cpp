@@ -16,6 +16,12 @@ constexpr std::uint64_t generator_seed = 1;
 
 std::unique_ptr<Source> open_synth(const Request& request) {
   if (is_point_set(request.where)) return open_point_set(request);
+  if (request.where == "actions" || request.where.starts_with("actions?")) {
+    fail(ErrorKind::usage,
+         "data '{}' are films: resnet-data {} -o FOLDER writes them, video-flow and "
+         "video-twostream read them",
+         request.uri, request.uri);
+  }
   if (request.where != "shapes") {
     fail(ErrorKind::usage,
          "data '{}': built-in sets are synth:shapes, synth:spirals, synth:circles, synth:moons",

@@ -17,7 +17,9 @@ inline constexpr std::int64_t format_version = 1;
 // Root attributes.
 inline constexpr const char* format_attribute = "format";
 inline constexpr const char* version_attribute = "format_version";
-inline constexpr const char* kind_attribute = "kind";  // of a result: "lesion", "curves", ...
+// Of a result: "lesion", "curves", ...; of a model: absent (a network for images), or st_kind.
+inline constexpr const char* kind_attribute = "kind";
+inline constexpr const char* st_kind = "st_resnet";  // two streams (or one), over clips
 
 // Groups of a model file.
 inline constexpr const char* parameters = "parameters";        // parameters/<dotted.name>
@@ -33,6 +35,9 @@ inline constexpr const char* curves = "curves";                // learning curve
 inline constexpr const char* classes = "classes";              // class names, one column
 inline constexpr const char* input = "input";                  // mean, stddev or mean_image
 inline constexpr const char* provenance = "provenance";
+// Of a network for video: a stream's stem, blocks, head and input.
+inline constexpr const char* appearance = "appearance";
+inline constexpr const char* motion = "motion";
 
 // Data sets of a data file: <split>/images uint8 [N, H, W, C], <split>/labels int32 [N].
 inline constexpr const char* images = "images";

@@ -8,8 +8,8 @@
 
 namespace rn::models {
 
-Network::Network(NetworkSpec spec, Dtype dtype, Device device)
-    : spec_(std::move(spec)), dtype_(dtype), store_(wide(dtype), device) {
+Network::Network(NetworkSpec spec, Dtype dtype, Device device, const std::string& prefix)
+    : spec_(std::move(spec)), dtype_(dtype), store_(wide(dtype), device, prefix) {
   check(spec_);
   ops::require_dtype(dtype, device);
   const StemSpec& stem = spec_.stem;

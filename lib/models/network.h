@@ -22,10 +22,15 @@ struct Saved {
   Tensor stem_value;                        // before the max pool, where there is one
   std::vector<nn::Signal> checkpoints;      // what every segment of blocks got (see Checkpoints)
   std::vector<nn::Residual::Saved> blocks;  // by position in the table
-  nn::Signal last;                          // what the head got
+  // Ties to another network's blocks, by position; empty: none. The caller's: release() leaves
+  // them.
+  std::vector<nn::Tie> ties;
+  nn::Signal last;  // what the head got
   ops::Moments head_moments;
   nn::BatchNorm::Saved head_norm;
   ops::Operand head_operand;  // reversible: of the joined halves
+  Tensor frame_values;        // with pooling over time: what it pools, ...
+  Tensor pooled;              // ... and before the average, its result
   Tensor features;            // [N, C] after pooling
 
   void release();  // gives the activations back to the pool
@@ -44,7 +49,8 @@ class Network {
   // dtype: of activations; with bf16 parameters, statistics, features and logits are f32.
   // Parameters are zero until initialize() or until values are loaded. Errors: input, see
   // check(spec); device, where the processor cannot compute with the type.
-  Network(NetworkSpec spec, Dtype dtype, Device device = cpu);
+  // `prefix` goes before the names of its parameters and states.
+  Network(NetworkSpec spec, Dtype dtype, Device device = cpu, const std::string& prefix = {});
 
   const NetworkSpec& spec() const { return spec_; }
   Dtype dtype() const { return dtype_; }  // of activations
@@ -75,7 +81,8 @@ class Network {
   void reset_gates();  // every gate 1, identity order
 
   // images [N, H, W, C] -> logits [N, classes], on the network's device. Images of another device
-  // are copied first: the same for enter().
+  // are copied first: the same for enter(). With pass.frames > 1 images are the frames of clips,
+  // and logits fewer where the head pools over time (HeadSpec).
   Tensor forward(const Tensor& images, const nn::Pass& pass, Saved& saved) const;
   // Adds to the parameters' gradients (where they exist). d_logits [N, classes]. Returns the
   // gradient of the images if wanted, else an undefined tensor.
@@ -121,6 +128,14 @@ class Network {
  private:
   nn::Signal stem_forward(const Tensor& images, const nn::Pass& pass, Saved& saved) const;
   Tensor head_forward(const nn::Signal& last, const nn::Pass& pass, Saved& saved) const;
+  // From the value of the head's operand [N, H, W, C] to saved.features, and back to the gradient
+  // of that operand; network_head.cpp.
+  void features_forward(const ops::Operand& value, const nn::Pass& pass, Saved& saved) const;
+  Tensor features_backward(const Tensor& d_features, const ops::Reductions& reductions,
+                           const nn::Pass& pass, Saved& saved) const;
+  nn::Tie* tie_of(Saved& saved, std::size_t index) const {
+    return saved.ties.empty() ? nullptr : &saved.ties.at(index);
+  }
   const nn::Residual& at(std::int64_t place) const;
   // Of the blocks at places [from, to).
   nn::Signal run(nn::Signal signal, std::int64_t from, std::int64_t to, const nn::Pass& pass,

@@ -32,16 +32,19 @@ ops::Pool2d stem_pool(const StemSpec& stem) {
 void Saved::release() {
   checkpoints.clear();
   images = last = {};
-  stem_raw = stem_value = features = Tensor();
+  stem_raw = stem_value = features = frame_values = pooled = Tensor();
   head_operand = {};
   for (nn::Residual::Saved& block : blocks) block.release();
 }
 
 nn::Signal Network::stem_forward(const Tensor& given, const nn::Pass& pass, Saved& saved) const {
-  require(given.rank() == 4 && given.dim(1) == spec_.height && given.dim(2) == spec_.width &&
-              given.dim(3) == spec_.channels,
+  require(given.rank() == 4 && given.dim(3) == spec_.channels &&
+              (pass.any_size || (given.dim(1) == spec_.height && given.dim(2) == spec_.width)),
           "network '{}': images must be [N, {}, {}, {}], not {}", spec_.arch, spec_.height,
           spec_.width, spec_.channels, given);
+  require(pass.frames >= 1 && given.dim(0) % pass.frames == 0,
+          "network '{}': {} images are no clips of {} frames", spec_.arch, given.dim(0),
+          pass.frames);
   saved.release();
   Tensor images = given;
   if (given.device() != store_.device()) {
@@ -121,7 +124,9 @@ Tensor Network::head_forward(const nn::Signal& last, const nn::Pass& pass, Saved
   }
   saved.head_operand = value;
   const Dtype full = wide(value.x1.dtype());  // what is behind the pool stays f32 beside bf16
-  if (spec_.head.features > 0) {
+  if (spec_.head.temporal_pool != TemporalPool::none) {
+    features_forward(value, pass, saved);
+  } else if (spec_.head.features > 0) {
     const Tensor state = nn::materialize(last, pass);
     saved.features = pass.pool.take({value.shape()[0], spec_.head.features}, full);
     ops::ck_project(state.reshape({state.dim(0), state.dim(3)}), saved.features, pass.stream);
@@ -130,7 +135,7 @@ Tensor Network::head_forward(const nn::Signal& last, const nn::Pass& pass, Saved
     ops::global_average_pool_forward(value, saved.features, pass.stream);
   }
   if (pass.dropout) ops::dropout(*pass.dropout, saved.features, pass.stream);
-  const Tensor logits = pass.pool.take({value.shape()[0], spec_.classes}, full);
+  const Tensor logits = pass.pool.take({saved.features.dim(0), spec_.classes}, full);
   ops::linear_forward(saved.features, linear_weight_->value, linear_bias_->value, logits,
                       pass.stream);
   return logits;
@@ -160,7 +165,7 @@ nn::Signal Network::run(nn::Signal signal, std::int64_t from, std::int64_t to, c
                         Saved& saved) const {
   for (std::int64_t place = from; place < to; ++place) {
     const auto index = static_cast<std::size_t>(order_[static_cast<std::size_t>(place)]);
-    signal = blocks_[index].forward(signal, pass, saved.blocks[index]);
+    signal = blocks_[index].forward(signal, pass, saved.blocks[index], tie_of(saved, index));
     tell(pass, blocks_[index].spec().name, false);
   }
   return signal;
@@ -187,18 +192,26 @@ ops::Gradient Network::head_backward(const Tensor& d_logits, const nn::Pass& pas
     return ops::gradient(d);
   }
   // Gradient of the head's operand, then of the last block's.
+  const bool over_time = spec_.head.temporal_pool != TemporalPool::none;
+  require(mask || !over_time, "network '{}': no gradient of values behind a pooling over time",
+          spec_.arch);
   if (!mask && !head_norm_ && !ends_in_state(spec_)) {
     ops::Operand value = ops::operand(saved.head_operand.x1);
     const Tensor d = pass.pool.take(value.shape(), value.x1.dtype());
     ops::global_average_pool_backward(d_features, value, d, {}, pass.stream);
     return ops::gradient(d);
   }
-  Tensor d = pass.pool.take(saved.head_operand.shape(), saved.head_operand.x1.dtype());
   ops::Reductions reductions = saved.last.reductions;
   if (head_norm_) {
     reductions = {head_norm_->reduction(saved.head_operand.x1, saved.head_norm), {}};
   }
-  ops::global_average_pool_backward(d_features, saved.head_operand, d, reductions, pass.stream);
+  Tensor d;
+  if (over_time) {
+    d = features_backward(d_features, reductions, pass, saved);
+  } else {
+    d = pass.pool.take(saved.head_operand.shape(), saved.head_operand.x1.dtype());
+    ops::global_average_pool_backward(d_features, saved.head_operand, d, reductions, pass.stream);
+  }
   ops::Gradient gradient = ops::gradient(d);
   if (head_norm_) {
     gradient = head_norm_->backward(d, saved.head_operand.x1, 1, pass, saved.head_norm);
@@ -240,7 +253,7 @@ ops::Gradient Network::blocks_backward(ops::Gradient gradient, const nn::Pass& p
     const auto index = static_cast<std::size_t>(order_[static_cast<std::size_t>(place)]);
     nn::Residual::Saved& kept = saved.blocks[index];
     if (state) kept.states.y = std::exchange(state, Tensor());
-    gradient = blocks_[index].backward(gradient, pass, kept);
+    gradient = blocks_[index].backward(gradient, pass, kept, tie_of(saved, index));
     if (pass.reversible && blocks_[index].spec().reversible) state = kept.states.x;
     if (k > 0 || pass.reversible) kept.release();
     tell(pass, blocks_[index].spec().name, true);

@@ -6,6 +6,15 @@
 
 namespace rn::models {
 
+const char* to_string(TemporalPool value) {
+  switch (value) {
+    case TemporalPool::none: return "none";
+    case TemporalPool::before_average: return "before_average";
+    case TemporalPool::after_average: return "after_average";
+  }
+  return "?";
+}
+
 void check(const NetworkSpec& spec) {
   const auto demand = [&](bool holds, const std::string& what) {
     if (!holds) fail(ErrorKind::input, "network '{}': {}", spec.arch.substr(0, 200), what);
@@ -26,6 +35,10 @@ void check(const NetworkSpec& spec) {
   demand(!(stem.norm_relu && stem.relu), "the stem has its ReLU twice");
   demand(spec.blocks.size() <= 10000, "more than 10000 blocks");
 
+  demand(spec.head.pool_size >= 1 && spec.head.pool_size <= 1024 && spec.head.pool_stride >= 1 &&
+             spec.head.pool_stride <= 1024,
+         "the pooling over time must be over 1 to 1024 frames, with a stride of 1 to 1024");
+
   const nn::BlockSpec* ck = nullptr;  // whatever is one layer of a C^k network is all of it
   for (const nn::BlockSpec& block : spec.blocks) {
     if (block.kind == nn::BlockKind::ck) ck = &block;
@@ -42,6 +55,10 @@ void check(const NetworkSpec& spec) {
                  stem.stride == 1 && stem.pad == 0 && !stem.norm_relu && !stem.relu &&
                  !stem.max_pool && !stem.conv_bias && !spec.head.norm_relu),
          "a C^k network's width must be at least the numbers of a point, and its stem bare");
+
+  demand(spec.head.temporal_pool == TemporalPool::none ||
+             (!ck && (spec.blocks.empty() || !spec.blocks.back().reversible)),
+         "neither C^k nor reversible networks pool over time");
 
   std::int64_t h = (spec.height + 2 * stem.pad - stem.kernel) / stem.stride + 1;
   std::int64_t w = (spec.width + 2 * stem.pad - stem.kernel) / stem.stride + 1;

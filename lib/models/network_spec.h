@@ -22,9 +22,16 @@ struct StemSpec {
   bool operator==(const StemSpec&) const = default;
 };
 
+// Maximum over windows of a clip's frames, in the head (Feichtenhofer et al. 2016): after the
+// average over pixels as in the paper, or before it as in its code.
+enum class TemporalPool { none, before_average, after_average };
+const char* to_string(TemporalPool);
+
 struct HeadSpec {
   std::int64_t features = 0;  // reads the first of the channels only (C^k); 0: all
   bool norm_relu = false;     // batch norm and ReLU before the pooling (pre-activation networks)
+  TemporalPool temporal_pool = TemporalPool::none;
+  int pool_size = 5, pool_stride = 2;  // of it, in frames
   bool operator==(const HeadSpec&) const = default;
 };
 

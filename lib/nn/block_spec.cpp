@@ -148,7 +148,13 @@ void check(const BlockSpec& spec) {
          "norm that is shared or on the shortcut, and without stochastic depth");
   demand(spec.bn_eps > 0 && spec.bn_eps < 1, "bn_eps must be between 0 and 1");
   demand(spec.bn_momentum > 0 && spec.bn_momentum <= 1, "bn_momentum must be in (0, 1]");
-  demand(spec.temporal == 1, "temporal extents other than 1 are not supported by this version");
+  demand(spec.temporal >= 1 && spec.temporal <= 15 && spec.temporal % 2 == 1,
+         "the temporal extent must be 1, 3, ..., 15");
+  demand(spec.temporal == 1 ||
+             (spec.order == Order::post && !plain && !ck && !spec.reversible &&
+              spec.shortcut == ShortcutKind::identity && spec.survival == 1 && spec.stride == 1),
+         "only a post-activation residual block with an identity shortcut, without a stride and "
+         "without stochastic depth, can have temporal convolutions");
   demand(spec.survival > 0 && spec.survival <= 1, "survival must be in (0, 1]");
 }
 

@@ -20,7 +20,7 @@ void fill(const Tensor& tensor, auto&& next) {
 
 ParameterPtr Store::parameter(const std::string& name, const Shape& shape, ParameterKind kind) {
   auto made = std::make_shared<Parameter>();
-  made->name = name;
+  made->name = prefix_ + name;
   made->kind = kind;
   made->value = Tensor::zeros(shape, dtype_, Tag::parameter, device_);
   parameters_.push_back(made);
@@ -29,11 +29,16 @@ ParameterPtr Store::parameter(const std::string& name, const Shape& shape, Param
 
 StatePtr Store::state(const std::string& name, const Shape& shape, double value) {
   auto made = std::make_shared<State>();
-  made->name = name;
+  made->name = prefix_ + name;
   made->value = Tensor(shape, dtype_, Tag::state, device_);
   fill(made->value, [value] { return value; });
   states_.push_back(made);
   return made;
+}
+
+void Store::share(const Store& other) {
+  parameters_.insert(parameters_.end(), other.parameters_.begin(), other.parameters_.end());
+  states_.insert(states_.end(), other.states_.begin(), other.states_.end());
 }
 
 std::int64_t Store::parameter_count() const {

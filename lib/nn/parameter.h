@@ -39,12 +39,17 @@ using StatePtr = std::shared_ptr<State>;
 // Makes and lists them, in the order of construction (the order of files and of initialisation).
 class Store {
  public:
-  explicit Store(Dtype dtype, Device device = cpu) : dtype_(dtype), device_(device) {}
+  // `prefix` goes before every name.
+  explicit Store(Dtype dtype, Device device = cpu, std::string prefix = {})
+      : dtype_(dtype), device_(device), prefix_(std::move(prefix)) {}
   Dtype dtype() const { return dtype_; }
   Device device() const { return device_; }
+  const std::string& prefix() const { return prefix_; }
 
   ParameterPtr parameter(const std::string& name, const Shape& shape, ParameterKind kind);
   StatePtr state(const std::string& name, const Shape& shape, double fill);
+  // Lists what the other has behind its own: the same parameters, by two stores.
+  void share(const Store& other);
 
   const std::vector<ParameterPtr>& parameters() const { return parameters_; }
   const std::vector<StatePtr>& states() const { return states_; }
@@ -60,6 +65,7 @@ class Store {
  private:
   Dtype dtype_;
   Device device_;
+  std::string prefix_;
   std::vector<ParameterPtr> parameters_;
   std::vector<StatePtr> states_;
 };

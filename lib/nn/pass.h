@@ -43,6 +43,8 @@ struct Pass {
   // of two (ops/stream.h), so that what backward computes again is the same, bit by bit.
   double grid = 0;
   Trace* trace = nullptr;
+  std::int64_t frames = 1;  // of a clip: images are the frames of clips, clip by clip
+  bool any_size = false;    // images may be of another size than the network's table says
   // Nothing but the result is wanted: batch norms may be folded into the convolutions before them.
   // f64 is the reference: it computes every step as it stands.
   bool folds(Dtype dtype) const { return !batch_statistics && !keep && dtype != Dtype::f64; }

@@ -24,6 +24,10 @@ std::vector<ConvSpec> branch_convs(const BlockSpec& spec) {
   }
   convs[static_cast<std::size_t>(spec.stride_at - 1)].stride = spec.stride;
   if (spec.conv_bias == ConvBias::last) convs.back().bias = true;
+  for (ConvSpec& conv : convs) {
+    // A bottleneck's 3x3 stays one of images (Feichtenhofer et al. 2016).
+    if (spec.kind == BlockKind::basic || conv.kernel == 1) conv.taps = spec.temporal;
+  }
   return convs;
 }
 
@@ -84,7 +88,7 @@ void Residual::Saved::release() {
   raw.clear();
 }
 
-Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const {
+Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved, Tie* tie) const {
   require(in.value.shape().size() == 4 && (in.value.shape()[3] == spec_.in ||
                                            (reversible_ && 2 * in.value.shape()[3] == spec_.in)),
           "{}: input must be [N, H, W, {}], not {}", spec_.name, spec_.in, in.value.shape());
@@ -94,6 +98,10 @@ Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const
     saved.gates.rows = Tensor();
   }
   saved.in = in;
+  require(!tie || tie->kind == Tie::Kind::none ||
+              (!pre() && !plain() && !ck() && !saved.gates.rows.defined()),
+          "{}: only a post-activation block that runs on all images can be tied to another",
+          spec_.name);
   if (reversible_) {
     require(!saved.gates.rows, "{}: a reversible block runs on all images", spec_.name);
     Signal out = reversible_->forward(in, saved.gates, pass, saved.states);
@@ -108,7 +116,7 @@ Signal Residual::forward(const Signal& in, const Pass& pass, Saved& saved) const
                : by_rows(saved) ? forward_rows(in, pass, saved)
                : plain()        ? forward_plain(in, pass, saved)
                : pre()          ? forward_pre(in, pass, saved)
-                                : forward_post(in, pass, saved);
+                                : forward_post(in, pass, saved, tie);
   if (!pass.keep) saved.release();
   return out;
 }
@@ -120,14 +128,15 @@ Tensor Residual::inverse(const Tensor& output, const Pass& pass, Saved& saved) c
   return reversible_->inverse(output, saved.gates, pass, saved.states);
 }
 
-ops::Gradient Residual::backward(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const {
+ops::Gradient Residual::backward(const ops::Gradient& d_out, const Pass& pass, Saved& saved,
+                                 Tie* tie) const {
   if (reversible_) return reversible_->backward(d_out, saved.in, saved.gates, pass, saved.states);
   require(saved.value.defined(), "{}: backward without a forward pass that kept its activations",
           spec_.name);
   if (ck()) return backward_ck(d_out, pass, saved);
   if (by_rows(saved)) return backward_rows(d_out, pass, saved);
   if (plain()) return backward_plain(d_out, pass, saved);
-  return pre() ? backward_pre(d_out, pass, saved) : backward_post(d_out, pass, saved);
+  return pre() ? backward_pre(d_out, pass, saved) : backward_post(d_out, pass, saved, tie);
 }
 
 Tensor Residual::shortcut_forward(const Tensor& value, const Pass& pass, Saved& saved) const {

@@ -32,6 +32,26 @@ struct Gates {
   Tensor rows;
 };
 
+// Ties a block to one of another network, at their inputs, which are of one shape: one lends its
+// value, and the other's branch reads it beside its own (its shortcut does not). Post-activation
+// blocks only.
+struct Tie {
+  enum class Kind {
+    none,
+    lends,
+    adds,        // the branch reads x + gate * value
+    multiplies,  // the branch reads x * (1 - gate + gate * value)
+  };
+  Kind kind = Kind::none;
+  double gate = 1;  // 0: as if there were no tie
+  Tensor value;     // lends: set by forward; else read by it, and by backward
+  // The gradient of `value` for the lender: there added by backward to its own, if defined; else
+  // set by it (undefined: 0).
+  Tensor d_value;
+  Tensor scale;  // [C]: memory for the gate
+  bool reads() const { return (kind == Kind::adds || kind == Kind::multiplies) && gate != 0; }
+};
+
 class Residual {
  public:
   struct Saved {
@@ -64,13 +84,14 @@ class Residual {
   // [N, H, W, in] -> [N, ceil(H/stride), ceil(W/stride), out]. With pass.keep, `saved` holds what
   // backward needs. What leaves a reversible block, and enters all but the first, is a state, [2N,
   // H, W, C/2] (ops/stream.h).
-  Signal forward(const Signal& in, const Pass& pass, Saved& saved) const;
+  Signal forward(const Signal& in, const Pass& pass, Saved& saved, Tie* tie = nullptr) const;
 
   // d_out: the gradient with respect to the *operand* of the output signal before its activation,
   // with the signal's reductions filled in. Returns the gradient with respect to the input's
   // operand before its activation (perhaps not written yet), and fills in the input's reductions.
   // Parameters' gradients are added where they exist.
-  ops::Gradient backward(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
+  ops::Gradient backward(const ops::Gradient& d_out, const Pass& pass, Saved& saved,
+                         Tie* tie = nullptr) const;
 
   // The input state of a reversible block from its output, see nn/reversible.h. Errors (usage): the
   // block has no inverse.
@@ -99,7 +120,7 @@ class Residual {
   std::string first_nonfinite(const Saved& saved) const;
 
  private:
-  Signal forward_post(const Signal& in, const Pass& pass, Saved& saved) const;
+  Signal forward_post(const Signal& in, const Pass& pass, Saved& saved, Tie* tie = nullptr) const;
   Signal forward_pre(const Signal& in, const Pass& pass, Saved& saved) const;
   Signal forward_rows(const Signal& in, const Pass& pass, Saved& saved) const;
   ops::Gradient backward_rows(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
@@ -107,8 +128,16 @@ class Residual {
   ops::Gradient backward_ck(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
   Signal forward_plain(const Signal& in, const Pass& pass, Saved& saved) const;
   ops::Gradient backward_plain(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
-  Signal forward_post_folded(const Signal& in, const Pass& pass, Saved& saved) const;
-  ops::Gradient backward_post(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
+  Signal forward_post_folded(const Signal& in, const Pass& pass, Saved& saved, Tie* tie) const;
+  ops::Gradient backward_post(const ops::Gradient& d_out, const Pass& pass, Saved& saved,
+                              Tie* tie = nullptr) const;
+  // What a tied branch reads, of the input's value. residual_tie.cpp.
+  ops::Operand tied(const Tensor& value, Tie& tie, const Pass& pass) const;
+  // From the gradient of that to those of the lender's value and (returned) of the input's operand.
+  ops::Gradient tied_backward(const Tensor& d, const Tensor& through_shortcut, Tie& tie,
+                              const Pass& pass, Saved& saved) const;
+  // Of the lender: its gradient and that of what it lent.
+  Tensor lent_backward(const Tensor& d_value, const Tie& tie, const Pass& pass) const;
   ops::Gradient backward_pre(const ops::Gradient& d_out, const Pass& pass, Saved& saved) const;
 
   // The shortcut of `value` as a raw tensor (before its norm).

@@ -5,9 +5,11 @@
 
 namespace rn::nn {
 
-Signal Residual::forward_post_folded(const Signal& in, const Pass& pass, Saved& saved) const {
+Signal Residual::forward_post_folded(const Signal& in, const Pass& pass, Saved& saved,
+                                     Tie* tie) const {
   const Gate& gate = saved.gates.forward;
   saved.value = materialize(in, pass);
+  if (tie && tie->kind == Tie::Kind::lends) tie->value = saved.value;
   Tensor shortcut;
   if (gate.shortcut != 0 && shortcut_norm_) {
     ops::ConvForward args;
@@ -22,7 +24,7 @@ Signal Residual::forward_post_folded(const Signal& in, const Pass& pass, Saved& 
   for (std::size_t k = 0; k < convs_.size(); ++k) {
     const bool last = k + 1 == convs_.size();
     ops::ConvForward args;
-    args.input = ops::operand(value);
+    args.input = k == 0 && tie && tie->reads() ? tied(value, *tie, pass) : ops::operand(value);
     if (last && shortcut) {
       args.residual = shortcut;
       args.beta = gate.shortcut;
@@ -35,11 +37,12 @@ Signal Residual::forward_post_folded(const Signal& in, const Pass& pass, Saved& 
   return out;
 }
 
-Signal Residual::forward_post(const Signal& in, const Pass& pass, Saved& saved) const {
+Signal Residual::forward_post(const Signal& in, const Pass& pass, Saved& saved, Tie* tie) const {
   const Gate& gate = saved.gates.forward;
   if (gate.branch != 0 && pass.folds(in.value.x1.dtype())) {
-    return forward_post_folded(in, pass, saved);
+    return forward_post_folded(in, pass, saved, tie);
   }
+  const bool reads = tie && tie->reads() && gate.branch != 0;
   // The shortcut reads x, and backward does: the first convolution writes it while it reads it.
   ops::Operand first = in.value;
   if (first.plain()) {
@@ -47,9 +50,13 @@ Signal Residual::forward_post(const Signal& in, const Pass& pass, Saved& saved) 
   } else {
     saved.value = pass.pool.take(first.shape(), first.x1.dtype());
     first.stored = saved.value;
-    if (gate.branch == 0) ops::operand_forward(in.value, saved.value, nullptr, pass.stream);
+    if (gate.branch == 0 || reads) {
+      ops::operand_forward(in.value, saved.value, nullptr, pass.stream);
+    }
   }
   saved.in.value.stored = saved.value;
+  if (reads) first = tied(saved.value, *tie, pass);
+  if (tie && tie->kind == Tie::Kind::lends) tie->value = saved.value;  // once all is written
 
   Signal out;
   out.value.act = ops::Activation::relu;
@@ -91,8 +98,8 @@ Signal Residual::forward_post(const Signal& in, const Pass& pass, Saved& saved) 
   return out;
 }
 
-ops::Gradient Residual::backward_post(const ops::Gradient& d_out, const Pass& pass,
-                                      Saved& saved) const {
+ops::Gradient Residual::backward_post(const ops::Gradient& d_out, const Pass& pass, Saved& saved,
+                                      Tie* tie) const {
   const Gates& gate = saved.gates;
   const Tensor d = materialize(d_out, pass);  // branch and shortcut read it
   const double shortcut_scale = gate.forward.shortcut * gate.backward.shortcut;
@@ -101,12 +108,20 @@ ops::Gradient Residual::backward_post(const ops::Gradient& d_out, const Pass& pa
   if (shortcut_scale != 0) {
     through_shortcut = shortcut_backward(d, shortcut_scale, saved.value, pass, saved);
   }
+  if (tie && tie->reads()) tie->d_value = Tensor();
+  if (tie && tie->kind == Tie::Kind::lends) {
+    through_shortcut = lent_backward(through_shortcut, *tie, pass);
+  }
   if (branch_scale == 0) return pass_back(through_shortcut, pass, saved);
 
   ops::ConvBackward args;
   args.gradient = branch_backward(
       norms_.back().backward(d, saved.raw.back(), branch_scale, pass, saved.norms.back()), 1, pass,
       saved);
+  if (tie && tie->reads()) {
+    args.input = tied(saved.value, *tie, pass);
+    return tied_backward(convs_[0].backward(args, true, pass), through_shortcut, *tie, pass, saved);
+  }
   args.input = saved.in.value;
   args.shortcut = through_shortcut;
   args.reductions = saved.in.reductions;

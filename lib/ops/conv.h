@@ -1,5 +1,5 @@
 // The fused two-dimensional convolution (cross-correlation), NHWC. Temporal convolutions are this
-// op on [N, T, H*W, C] with a KH x 1 kernel.
+// op over gathered frames (temporal.h).
 //
 // Shapes: input [N, H, W, I], weights OHWI [O, KH, KW, I], output [N, P, Q, O] with
 // P = (H + 2*pad_h + extra_h - KH) / stride_h + 1, likewise Q; padding is with zeros of the *value*

@@ -51,4 +51,26 @@ void axpby(double alpha, const Tensor& x, double beta, const Tensor& y, Stream& 
   cuda::axpby(alpha, x, beta, y, stream);
 }
 
+void gated_product_forward(double gate, const Tensor& a, const Tensor& m, const Tensor& output,
+                           Stream& stream) {
+  const Check check("gated_product_forward", "a", a);
+  check.tensor("m", m, a.shape());
+  check.tensor("output", output, a.shape());
+  if (check.on_cpu(stream)) return cpu::gated_product_forward(gate, a, m, output);
+  cuda::gated_product_forward(gate, a, m, output, stream);
+}
+
+void gated_product_backward(double gate, const Tensor& d_output, const Tensor& a, const Tensor& m,
+                            const Tensor& d_a, const Tensor& d_m, Stream& stream) {
+  const Check check("gated_product_backward", "d_output", d_output);
+  check.tensor("a", a, d_output.shape());
+  check.tensor("m", m, d_output.shape());
+  check.tensor("d_a", d_a, d_output.shape());
+  check.tensor("d_m", d_m, d_output.shape());
+  require(d_a.raw() != d_m.raw() || d_a.size() == 0, "{}: d_a and d_m are the same memory",
+          check.who());
+  if (check.on_cpu(stream)) return cpu::gated_product_backward(gate, d_output, a, m, d_a, d_m);
+  cuda::gated_product_backward(gate, d_output, a, m, d_a, d_m, stream);
+}
+
 }  // namespace rn::ops

@@ -23,4 +23,12 @@ void gradient_forward(const Gradient& gradient, const Tensor& output,
 void axpby(double alpha, const Tensor& x, double beta, const Tensor& y,
            Stream& stream = cpu_stream());
 
+// output := a * (1 - gate + gate * m): at gate 1 the product, at 0 a. Any shape, all of one shape
+// and dtype. Overwritten.
+void gated_product_forward(double gate, const Tensor& a, const Tensor& m, const Tensor& output,
+                           Stream& stream = cpu_stream());
+// d_a, d_m overwritten; each may be d_output itself, but not both.
+void gated_product_backward(double gate, const Tensor& d_output, const Tensor& a, const Tensor& m,
+                            const Tensor& d_a, const Tensor& d_m, Stream& stream = cpu_stream());
+
 }  // namespace rn::ops

@@ -1,5 +1,5 @@
 // Tensor: a cheap handle on contiguous memory with a shape and a type. Copying a Tensor shares the
-// memory; clone() copies it. Layout is row-major; activations are NHWC (video: NTHWC), convolution
+// memory; clone() copies it. Layout is row-major; activations are NHWC, convolution
 // weights OHWI (output channel, kernel row, kernel column, input channel).
 #pragma once
 

@@ -11,11 +11,11 @@ double average_decay(double decay, std::int64_t n) {
   return std::min(decay, (1 + count) / (10 + count));
 }
 
-Average::Average(models::Network& network) {
-  for (const auto& p : network.store().parameters()) {
+Average::Average(nn::Store& store) {
+  for (const auto& p : store.parameters()) {
     parameters_.push_back({p->name, p->value, p->value.clone()});
   }
-  for (const auto& s : network.store().states()) {
+  for (const auto& s : store.states()) {
     states_.push_back({s->name, s->value, s->value.clone()});
   }
 }

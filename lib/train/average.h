@@ -23,11 +23,11 @@ double average_decay(double decay, std::int64_t n);
 
 class Average {
  public:
-  // Begins as a copy of the network, which must outlive it.
-  explicit Average(models::Network& network);
+  // Begins as a copy of what is trained, which must outlive it.
+  explicit Average(nn::Store& store);
 
-  void copy();                // average := network
-  void update(double decay);  // average := decay * average + (1 - decay) * network
+  void copy();                // average := what is trained
+  void update(double decay);  // average := decay * average + (1 - decay) * trained
   // Exchanges the two: the network computes with the average until they are exchanged again.
   void exchange();
 

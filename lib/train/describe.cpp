@@ -8,20 +8,12 @@
 #include "base/log.h"
 #include "io/schema.h"
 #include "train/describe_parts.h"
-#include "train/model_file.h"
+#include "train/st_model_file.h"
 
 namespace rn::train {
 namespace {
 
 namespace schema = io::schema;
-
-struct TensorSummary {
-  std::string name, kind;  // parameter, state, optimizer slot
-  Shape shape;
-  Dtype dtype = Dtype::f32;
-  double mean = 0, stddev = 0, min = 0, max = 0;  // of the finite values
-  std::int64_t nonfinite = 0;
-};
 
 TensorSummary summarize(const std::string& name, const std::string& kind, const Tensor& tensor) {
   TensorSummary s{name, kind, tensor.shape(), tensor.dtype()};
@@ -49,14 +41,15 @@ TensorSummary summarize(const std::string& name, const std::string& kind, const 
   return s;
 }
 
-std::vector<TensorSummary> summarize(const LoadedModel& model) {
+}  // namespace
+
+std::vector<TensorSummary> summarize(const nn::Store& store, const ModelFile& file) {
   std::vector<TensorSummary> list;
-  const nn::Store& store = model.network.store();
   for (const auto& p : store.parameters())
     list.push_back(summarize(p->name, "parameter", p->value));
   for (const auto& s : store.states()) list.push_back(summarize(s->name, "state", s->value));
-  if (!model.file.training) return list;
-  for (const auto& [slot, tensors] : model.file.training->slots) {
+  if (!file.training) return list;
+  for (const auto& [slot, tensors] : file.training->slots) {
     for (const auto& p : store.parameters()) {
       list.push_back(summarize(p->name, slot, tensors.at(p->name)));
     }
@@ -176,6 +169,24 @@ std::string training_line(const ModelFile& file) {
   return text;
 }
 
+std::string class_line(const ModelFile& file) {
+  std::vector<std::string> names;
+  for (const std::string& name : file.class_names) {
+    if (names.size() == 20) {
+      names.emplace_back("...");
+      break;
+    }
+    names.push_back(printable(name));
+  }
+  return fmt::format("{}: {}", file.class_names.size(), fmt::join(names, " "));
+}
+
+std::string input_line(const models::NetworkSpec& spec, const data::Normalization& of) {
+  return fmt::format("{}x{}x{}, {} {}, stddev {}{}", spec.height, spec.width, spec.channels,
+                     of.mean_image ? "mean image, of mean" : "mean", join_numbers(of.mean),
+                     join_numbers(of.stddev), of.reversed ? ", channels reversed" : "");
+}
+
 std::string last_row(const Curves& curves) {
   std::string text;
   for (const CurveColumn& column : curve_columns()) {
@@ -187,12 +198,31 @@ std::string last_row(const Curves& curves) {
   return text;
 }
 
+std::string summary_line(const char* key, const std::string& value) {
+  return fmt::format("{:<11} {}\n", key, value);
+}
+
+std::string training_text(const ModelFile& file) {
+  std::string text;
+  if (file.training) {
+    text += summary_line("training", training_line(file));
+    for (const auto& [slot, tensors] : file.training->slots) {
+      text +=
+          summary_line("optimizer", fmt::format("{}, {} tensors", printable(slot), tensors.size()));
+    }
+  }
+  if (!file.curves.epoch.empty()) text += summary_line("last epoch", last_row(file.curves));
+  return text;
+}
+
+namespace {
+
 std::string summary(const io::H5& h5, const LoadedModel& model) {
   const ModelFile& file = model.file;
   const models::NetworkSpec& spec = file.spec;
   std::string text;
   const auto line = [&](const char* key, const std::string& value) {
-    text += fmt::format("{:<11} {}\n", key, value);
+    text += summary_line(key, value);
   };
   line("file", h5.name());
   line("format", fmt::format("{} {}", schema::to_string(schema::Format::model),
@@ -200,52 +230,16 @@ std::string summary(const io::H5& h5, const LoadedModel& model) {
   line("arch", fmt::format("{}, {} parameters, {}", spec.arch,
                            model.network.store().parameter_count(), to_string(file.dtype)));
   line("blocks", fmt::format("{}: {}", spec.blocks.size(), stages(spec)));
-  line("input",
-       fmt::format("{}x{}x{}, {} {}, stddev {}{}", spec.height, spec.width, spec.channels,
-                   file.normalization.mean_image ? "mean image, of mean" : "mean",
-                   join_numbers(file.normalization.mean), join_numbers(file.normalization.stddev),
-                   file.normalization.reversed ? ", channels reversed" : ""));
-  std::vector<std::string> names;
-  for (const std::string& name : file.class_names) {
-    if (names.size() == 20) {
-      names.emplace_back("...");
-      break;
-    }
-    names.push_back(printable(name));
-  }
-  line("classes", fmt::format("{}: {}", spec.classes, fmt::join(names, " ")));
-  if (file.training) {
-    line("training", training_line(file));
-    for (const auto& [slot, tensors] : file.training->slots) {
-      line("optimizer", fmt::format("{}, {} tensors", printable(slot), tensors.size()));
-    }
-  }
-  if (!file.curves.epoch.empty()) line("last epoch", last_row(file.curves));
+  line("input", input_line(spec, file.normalization));
+  line("classes", class_line(file));
+  text += training_text(file);
   line("made by", maker_line(file.provenance));
   return text;
 }
 
-io::Json summary_object(const io::H5& h5, const LoadedModel& model) {
-  const ModelFile& file = model.file;
-  const models::NetworkSpec& spec = file.spec;
-  io::Json json;
-  json.add("file", h5.name())
-      .add("format", "model")
-      .add("format_version", h5.get_int("/", schema::version_attribute))
-      .add("arch", spec.arch)
-      .add("parameters", model.network.store().parameter_count())
-      .add("dtype", to_string(file.dtype))
-      .add("block_count", spec.blocks.size())
-      .add("height", spec.height)
-      .add("width", spec.width)
-      .add("channels", spec.channels)
-      .add("classes", file.class_names)
-      .add("mean", file.normalization.mean)
-      .add("stddev", file.normalization.stddev)
-      .add("reversed", file.normalization.reversed)
-      .add("mean_image", file.normalization.mean_image.defined())
-      .add("data", file.data_uri)
-      .add("lanes", file.lanes);
+}  // namespace
+
+void add_training(io::Json& json, const ModelFile& file) {
   if (file.training) {
     const TrainingState& t = *file.training;
     std::vector<std::string> slots;
@@ -268,14 +262,41 @@ io::Json summary_object(const io::H5& h5, const LoadedModel& model) {
     }
     json.add("last_epoch", last);
   }
+}
+
+namespace {
+
+io::Json summary_object(const io::H5& h5, const LoadedModel& model) {
+  const ModelFile& file = model.file;
+  const models::NetworkSpec& spec = file.spec;
+  io::Json json;
+  json.add("file", h5.name())
+      .add("format", "model")
+      .add("format_version", h5.get_int("/", schema::version_attribute))
+      .add("arch", spec.arch)
+      .add("parameters", model.network.store().parameter_count())
+      .add("dtype", to_string(file.dtype))
+      .add("block_count", spec.blocks.size())
+      .add("height", spec.height)
+      .add("width", spec.width)
+      .add("channels", spec.channels)
+      .add("classes", file.class_names)
+      .add("mean", file.normalization.mean)
+      .add("stddev", file.normalization.stddev)
+      .add("reversed", file.normalization.reversed)
+      .add("mean_image", file.normalization.mean_image.defined())
+      .add("data", file.data_uri)
+      .add("lanes", file.lanes);
+  add_training(json, file);
   return json;
 }
 
 }  // namespace
 
 std::string describe_model_text(const io::H5& h5, const DescribeOptions& options) {
+  if (is_st_model(h5)) return describe_st_text(h5, options);
   const LoadedModel model = load_model(h5);
-  const std::vector<TensorSummary> tensors = summarize(model);
+  const std::vector<TensorSummary> tensors = summarize(model.network.store(), model.file);
   warn_nonfinite(h5.name(), tensors);
   std::vector<std::string> parts;
   if (options.blocks) parts.push_back(block_table(model.file.spec));
@@ -286,8 +307,9 @@ std::string describe_model_text(const io::H5& h5, const DescribeOptions& options
 }
 
 io::Json describe_model_json(const io::H5& h5, const DescribeOptions& options) {
+  if (is_st_model(h5)) return describe_st_json(h5, options);
   const LoadedModel model = load_model(h5);
-  const std::vector<TensorSummary> tensors = summarize(model);
+  const std::vector<TensorSummary> tensors = summarize(model.network.store(), model.file);
   warn_nonfinite(h5.name(), tensors);
   std::int64_t nonfinite = 0;
   for (const TensorSummary& tensor : tensors) nonfinite += tensor.nonfinite;

@@ -4,6 +4,7 @@
 
 #include "io/schema.h"
 #include "ops/backend.h"
+#include "train/model_file_parts.h"
 
 namespace rn::train {
 namespace {
@@ -11,8 +12,6 @@ namespace {
 namespace schema = io::schema;
 
 constexpr const char* weight_layout = "convolutions OHWI, linear weights [classes, features]";
-
-std::string join(const std::string& group, const std::string& name) { return group + "/" + name; }
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -22,53 +21,6 @@ std::vector<std::string> lines_of(const std::string& text) {
     from = end + 1;
   }
   return lines;
-}
-
-// What the caller must have right before anything is written.
-void check_writable(const models::Network& network, const ModelFile& file) {
-  const models::NetworkSpec& spec = network.spec();
-  const auto channels = static_cast<std::size_t>(spec.channels);
-  require(static_cast<std::int64_t>(file.class_names.size()) == spec.classes,
-          "save_model: {} class names for {} classes", file.class_names.size(), spec.classes);
-  require(
-      file.normalization.mean.size() == channels && file.normalization.stddev.size() == channels,
-      "save_model: normalisation of {} channels for {}", file.normalization.mean.size(), channels);
-  for (const CurveColumn& column : curve_columns()) {
-    const std::size_t rows = (file.curves.*column.values).size();
-    require(rows == 0 || rows == file.curves.epoch.size(),
-            "save_model: curve {} has {} rows, epoch has {}", column.name, rows,
-            file.curves.epoch.size());
-  }
-  const std::set<std::string> norms = norms_of(network);
-  for (const auto& [norm, batches] : file.norm_batches) {
-    require(batches >= 0 && batches <= ModelFile::most_batches && norms.contains(norm),
-            "save_model: {} batches of norm {}", batches, norm);
-  }
-  if (!file.training) return;
-  const NamedTensors& trained = file.training->trained_state;
-  require(trained.empty() || trained.size() == network.store().states().size(),
-          "save_model: {} trained running statistics of {}", trained.size(),
-          network.store().states().size());
-  for (const auto& [slot, tensors] : file.training->slots) {
-    require(!slot.empty() && slot.find('/') == std::string::npos, "save_model: slot '{}'", slot);
-    require(tensors.size() == network.store().parameters().size(),
-            "save_model: slot {} has {} tensors for {} parameters", slot, tensors.size(),
-            network.store().parameters().size());
-    for (const auto& parameter : network.store().parameters()) {
-      const auto found = tensors.find(parameter->name);
-      require(found != tensors.end() && found->second.shape() == parameter->value.shape(),
-              "save_model: slot {} lacks {} or has it in another shape", slot, parameter->name);
-    }
-  }
-}
-
-void write_normalization(io::H5& file, const data::Normalization& normalization) {
-  file.write_column(join(schema::input, "mean"), normalization.mean);
-  file.write_column(join(schema::input, "stddev"), normalization.stddev);
-  file.set(schema::input, "reversed", std::int64_t{normalization.reversed});
-  if (normalization.mean_image) {
-    file.write(join(schema::input, "mean_image"), normalization.mean_image);
-  }
 }
 
 void write_training(io::H5& file, const ModelFile& model, bool volatile_provenance) {
@@ -147,10 +99,62 @@ const std::vector<CurveColumn>& curve_columns() {
   return columns;
 }
 
-std::set<std::string> norms_of(const models::Network& network) {
+std::string join(const std::string& group, const std::string& name) {
+  return group.empty() ? name : group + "/" + name;
+}
+
+void check_normalization(const data::Normalization& normalization, std::int64_t of) {
+  const auto channels = static_cast<std::size_t>(of);
+  require(normalization.mean.size() == channels && normalization.stddev.size() == channels,
+          "save_model: normalisation of {} channels for {}", normalization.mean.size(), channels);
+}
+
+void check_common(const nn::Store& store, std::int64_t classes, const ModelFile& file) {
+  require(static_cast<std::int64_t>(file.class_names.size()) == classes,
+          "save_model: {} class names for {} classes", file.class_names.size(), classes);
+  for (const CurveColumn& column : curve_columns()) {
+    const std::size_t rows = (file.curves.*column.values).size();
+    require(rows == 0 || rows == file.curves.epoch.size(),
+            "save_model: curve {} has {} rows, epoch has {}", column.name, rows,
+            file.curves.epoch.size());
+  }
+  const std::set<std::string> norms = norms_of(store);
+  for (const auto& [norm, batches] : file.norm_batches) {
+    require(batches >= 0 && batches <= ModelFile::most_batches && norms.contains(norm),
+            "save_model: {} batches of norm {}", batches, norm);
+  }
+  if (!file.training) return;
+  const NamedTensors& trained = file.training->trained_state;
+  require(trained.empty() || trained.size() == store.states().size(),
+          "save_model: {} trained running statistics of {}", trained.size(), store.states().size());
+  for (const auto& [slot, tensors] : file.training->slots) {
+    require(!slot.empty() && slot.find('/') == std::string::npos, "save_model: slot '{}'", slot);
+    require(tensors.size() == store.parameters().size(),
+            "save_model: slot {} has {} tensors for {} parameters", slot, tensors.size(),
+            store.parameters().size());
+    for (const auto& parameter : store.parameters()) {
+      const auto found = tensors.find(parameter->name);
+      require(found != tensors.end() && found->second.shape() == parameter->value.shape(),
+              "save_model: slot {} lacks {} or has it in another shape", slot, parameter->name);
+    }
+  }
+}
+
+void write_normalization(io::H5& file, const data::Normalization& normalization,
+                         const std::string& under) {
+  const std::string input = join(under, schema::input);
+  file.write_column(join(input, "mean"), normalization.mean);
+  file.write_column(join(input, "stddev"), normalization.stddev);
+  file.set(input, "reversed", std::int64_t{normalization.reversed});
+  if (normalization.mean_image) file.write(join(input, "mean_image"), normalization.mean_image);
+}
+
+std::set<std::string> norms_of(const models::Network& network) { return norms_of(network.store()); }
+
+std::set<std::string> norms_of(const nn::Store& store) {
   constexpr std::string_view slot = ".running_mean";
   std::set<std::string> norms;
-  for (const auto& state : network.store().states()) {
+  for (const auto& state : store.states()) {
     if (state->name.ends_with(slot)) {
       norms.insert(state->name.substr(0, state->name.size() - slot.size()));
     }
@@ -158,28 +162,34 @@ std::set<std::string> norms_of(const models::Network& network) {
   return norms;
 }
 
-io::Bytes save_model(const models::Network& network, const ModelFile& model,
-                     bool volatile_provenance) {
-  check_writable(network, model);
-  io::H5 file = io::H5::create();
-  schema::mark(file, schema::Format::model);
-  write_spec(file, network.spec());
-  write_normalization(file, model.normalization);
+void write_common(io::H5& file, const nn::Store& store, const ModelFile& model,
+                  bool volatile_provenance) {
   file.write_column(schema::classes, model.class_names);
   file.set(schema::parameters, "layout", weight_layout);
-  for (const auto& parameter : network.store().parameters()) {
+  for (const auto& parameter : store.parameters()) {
     const bool narrow = model.dtype == Dtype::bf16 && parameter->is_weight();
     const Tensor value = parameter->value.on(cpu);
     file.write(join(schema::parameters, parameter->name),
                narrow ? value.cast(Dtype::bf16, value.tag()) : value);
   }
-  for (const auto& state : network.store().states()) {
+  for (const auto& state : store.states()) {
     file.write(join(schema::state, state->name), state->value.on(cpu));
   }
   write_norm_batches(file, model);
   write_training(file, model, volatile_provenance);
   write_curves(file, model.curves);
   io::write(file, model.provenance, volatile_provenance);
+}
+
+io::Bytes save_model(const models::Network& network, const ModelFile& model,
+                     bool volatile_provenance) {
+  check_common(network.store(), network.spec().classes, model);
+  check_normalization(model.normalization, network.spec().channels);
+  io::H5 file = io::H5::create();
+  schema::mark(file, schema::Format::model);
+  write_spec(file, network.spec(), "");
+  write_normalization(file, model.normalization, "");
+  write_common(file, network.store(), model, volatile_provenance);
   return file.image();
 }
 

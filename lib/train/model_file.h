@@ -109,10 +109,6 @@ LoadedModel load_model(const io::H5& file, std::optional<Dtype> dtype = {}, Devi
 // What is in it besides tensors' values: no optimizer slots are read, no network is made.
 ModelFile read_model_file(const io::H5& file);
 
-// The table: /blocks, /stem, /head, and the network's attributes at /blocks. model_table.cpp.
-void write_spec(io::H5& file, const models::NetworkSpec& spec);
-models::NetworkSpec read_spec(const io::H5& file);  // errors: input; checked with models::check
-
 // The names of its batch norms: "stem.bn", ...
 std::set<std::string> norms_of(const models::Network& network);
 

@@ -5,55 +5,18 @@
 
 #include "io/quoted.h"
 #include "io/schema.h"
-#include "train/model_file.h"
+#include "train/model_file_parts.h"
+#include "train/st_model_file.h"
 
 namespace rn::train {
 namespace {
 
 namespace schema = io::schema;
 
-std::string join(const std::string& group, const std::string& name) { return group + "/" + name; }
-
 std::string text_of(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text += line + "\n";
   return text;
-}
-
-data::Normalization read_normalization(const io::H5& file, const models::NetworkSpec& spec) {
-  data::Normalization normalization;
-  const std::string mean = join(schema::input, "mean"), stddev = join(schema::input, "stddev"),
-                    image = join(schema::input, "mean_image");
-  normalization.mean = file.read_doubles(mean);
-  normalization.stddev = file.read_doubles(stddev);
-  const auto finite = [](double x) { return std::isfinite(x); };
-  const auto good = [&](const std::vector<double>& values) {
-    return static_cast<std::int64_t>(values.size()) == spec.channels &&
-           std::all_of(values.begin(), values.end(), finite);
-  };
-  if (!good(normalization.mean)) {
-    fail(ErrorKind::input, "{}: {} is not {} finite numbers", file.name(), mean, spec.channels);
-  }
-  if (!good(normalization.stddev) ||
-      std::any_of(normalization.stddev.begin(), normalization.stddev.end(),
-                  [](double x) { return x <= 0; })) {
-    fail(ErrorKind::input, "{}: {} is not {} positive numbers", file.name(), stddev, spec.channels);
-  }
-  const std::int64_t reversed = file.get_int(schema::input, "reversed");
-  if (reversed != 0 && reversed != 1) {
-    fail(ErrorKind::input, "{}: reversed of the input is {}; expected 0 or 1", file.name(),
-         reversed);
-  }
-  normalization.reversed = reversed == 1;
-  if (file.has(image)) {
-    const Shape wanted{spec.height, spec.width, spec.channels};
-    if (file.shape(image) != wanted || file.dtype(image) != Dtype::f32) {
-      fail(ErrorKind::input, "{}: {} is {} {}; expected float32 {}", file.name(), image,
-           to_string(file.dtype(image)), to_string(file.shape(image)), to_string(wanted));
-    }
-    normalization.mean_image = file.read(image, Tag::input);
-  }
-  return normalization;
 }
 
 // Files of the first version lack it: it is that of the parameters.
@@ -165,36 +128,6 @@ Dtype stored_dtype(const io::H5& file) {
   return dtype;
 }
 
-// A table may ask for more memory than there is: the weights that it needs at least must be there,
-// but for a few, so that a missing tensor is reported by its name.
-void check_size(const io::H5& file, const models::NetworkSpec& spec) {
-  using Wide = unsigned __int128;
-  Wide needed = spec.stem.lift ? 0
-                               : static_cast<Wide>(spec.stem.out) * spec.channels *
-                                     spec.stem.kernel * spec.stem.kernel;
-  for (const nn::BlockSpec& b : spec.blocks) {
-    const Wide in = b.in, width = b.width, out = b.out;
-    const Wide whole = b.kind == nn::BlockKind::ck ? width * width
-                       : b.kind == nn::BlockKind::basic
-                           ? 9 * in * width + 9 * width * out
-                           : in * width + 9 * width * width + width * out;
-    needed += b.reversible ? whole / 4 : whole;  // halves: F alone has that
-  }
-  needed += static_cast<Wide>(spec.classes) * (spec.head.features > 0 ? spec.head.features
-                                               : spec.blocks.empty()  ? spec.stem.out
-                                                                      : spec.blocks.back().out);
-  Wide stored = 0;
-  for (const std::string& name : file.list(schema::parameters)) {
-    stored += element_count(file.shape(join(schema::parameters, name)));
-  }
-  constexpr Wide a_few = 1 << 24;
-  if (needed > stored + a_few) {
-    fail(ErrorKind::input,
-         "{}: the block table needs at least {} parameters, the file holds {}; damaged?",
-         file.name(), static_cast<double>(needed), static_cast<double>(stored));
-  }
-}
-
 struct Wanted {
   std::string name;
   Tensor value;  // where it goes
@@ -233,11 +166,10 @@ void read_tensors(const io::H5& file, const std::string& group, Dtype stored,
   }
 }
 
-void read_slots(const io::H5& file, Dtype stored, const models::Network& network,
-                TrainingState& state) {
+void read_slots(const io::H5& file, Dtype stored, const nn::Store& store, TrainingState& state) {
   if (file.has(schema::trained_state)) {
     std::vector<Wanted> wanted;
-    for (const auto& own : network.store().states()) {
+    for (const auto& own : store.states()) {
       Tensor tensor(own->value.shape(), own->value.dtype(), Tag::optimizer);
       wanted.push_back({own->name, tensor});
       state.trained_state.emplace(own->name, std::move(tensor));
@@ -248,7 +180,7 @@ void read_slots(const io::H5& file, Dtype stored, const models::Network& network
   for (const std::string& slot : file.list(schema::optimizer)) {
     NamedTensors& tensors = state.slots[slot];
     std::vector<Wanted> wanted;
-    for (const auto& parameter : network.store().parameters()) {
+    for (const auto& parameter : store.parameters()) {
       const Tensor& value = parameter->value;
       Tensor tensor(value.shape(), value.dtype(), Tag::optimizer);
       wanted.push_back({parameter->name, tensor});
@@ -260,40 +192,131 @@ void read_slots(const io::H5& file, Dtype stored, const models::Network& network
 
 }  // namespace
 
-ModelFile read_model_file(const io::H5& file) {
-  schema::check(file, schema::Format::model);
-  ModelFile model;
-  model.spec = read_spec(file);
+data::Normalization read_normalization(const io::H5& file, const models::NetworkSpec& spec,
+                                       const std::string& under) {
+  const std::string input = join(under, schema::input);
+  data::Normalization normalization;
+  const std::string mean = join(input, "mean"), stddev = join(input, "stddev"),
+                    image = join(input, "mean_image");
+  normalization.mean = file.read_doubles(mean);
+  normalization.stddev = file.read_doubles(stddev);
+  const auto finite = [](double x) { return std::isfinite(x); };
+  const auto good = [&](const std::vector<double>& values) {
+    return static_cast<std::int64_t>(values.size()) == spec.channels &&
+           std::all_of(values.begin(), values.end(), finite);
+  };
+  if (!good(normalization.mean)) {
+    fail(ErrorKind::input, "{}: {} is not {} finite numbers", file.name(), mean, spec.channels);
+  }
+  if (!good(normalization.stddev) ||
+      std::any_of(normalization.stddev.begin(), normalization.stddev.end(),
+                  [](double x) { return x <= 0; })) {
+    fail(ErrorKind::input, "{}: {} is not {} positive numbers", file.name(), stddev, spec.channels);
+  }
+  const std::int64_t reversed = file.get_int(input, "reversed");
+  if (reversed != 0 && reversed != 1) {
+    fail(ErrorKind::input, "{}: reversed of the input is {}; expected 0 or 1", file.name(),
+         reversed);
+  }
+  normalization.reversed = reversed == 1;
+  if (file.has(image)) {
+    const Shape wanted{spec.height, spec.width, spec.channels};
+    if (file.shape(image) != wanted || file.dtype(image) != Dtype::f32) {
+      fail(ErrorKind::input, "{}: {} is {} {}; expected float32 {}", file.name(), image,
+           to_string(file.dtype(image)), to_string(file.shape(image)), to_string(wanted));
+    }
+    normalization.mean_image = file.read(image, Tag::input);
+  }
+  return normalization;
+}
+
+double least_parameters(const models::NetworkSpec& spec) {
+  double needed = spec.stem.lift
+                      ? 0
+                      : static_cast<double>(spec.stem.out) * static_cast<double>(spec.channels) *
+                            spec.stem.kernel * spec.stem.kernel;
+  for (const nn::BlockSpec& b : spec.blocks) {
+    const auto in = static_cast<double>(b.in), width = static_cast<double>(b.width),
+               out = static_cast<double>(b.out), taps = static_cast<double>(b.temporal);
+    const double whole = b.kind == nn::BlockKind::ck ? width * width
+                         : b.kind == nn::BlockKind::basic
+                             ? taps * (9 * in * width + 9 * width * out)
+                             : taps * (in * width + width * out) + 9 * width * width;
+    needed += b.reversible ? whole / 4 : whole;  // halves: F alone has that
+  }
+  const std::int64_t features = spec.head.features > 0 ? spec.head.features
+                                : spec.blocks.empty()  ? spec.stem.out
+                                                       : spec.blocks.back().out;
+  return needed + static_cast<double>(spec.classes) * static_cast<double>(features);
+}
+
+void check_size(const io::H5& file, double needed) {
+  double stored = 0;
+  for (const std::string& name : file.list(schema::parameters)) {
+    stored += static_cast<double>(element_count(file.shape(join(schema::parameters, name))));
+  }
+  constexpr double a_few = 1 << 24;
+  if (needed > stored + a_few) {
+    fail(ErrorKind::input,
+         "{}: the block table needs at least {} parameters, the file holds {}; damaged?",
+         file.name(), needed, stored);
+  }
+}
+
+void read_common(const io::H5& file, std::int64_t classes, ModelFile& model) {
   model.dtype = stored_dtype(file);
-  model.normalization = read_normalization(file, model.spec);
   model.class_names = file.read_strings(schema::classes);
-  if (static_cast<std::int64_t>(model.class_names.size()) != model.spec.classes) {
+  if (static_cast<std::int64_t>(model.class_names.size()) != classes) {
     fail(ErrorKind::input, "{}: {} class names for {} classes", file.name(),
-         model.class_names.size(), model.spec.classes);
+         model.class_names.size(), classes);
   }
   read_training(file, model);
   model.norm_batches = read_norm_batches(file);
   model.curves = read_curves(file);
   model.provenance = io::read_provenance(file);
-  return model;
 }
 
-LoadedModel load_model(const io::H5& file, std::optional<Dtype> dtype, Device device) {
-  ModelFile model = read_model_file(file);
-  check_size(file, model.spec);
-  models::Network network(model.spec, dtype.value_or(wide(model.dtype)), device);
-  const std::set<std::string> norms = norms_of(network);
+void read_values(const io::H5& file, const nn::Store& store, ModelFile& model) {
+  const std::set<std::string> norms = norms_of(store);
   for (const auto& [norm, batches] : model.norm_batches) {
     if (norms.contains(norm)) continue;
     fail(ErrorKind::input, "{}: {} counts for {}, which is no norm of its block table", file.name(),
          schema::norm_batches, io::quoted(norm));
   }
   std::vector<Wanted> parameters, states;
-  for (const auto& p : network.store().parameters()) parameters.push_back({p->name, p->value});
-  for (const auto& s : network.store().states()) states.push_back({s->name, s->value});
+  for (const auto& p : store.parameters()) parameters.push_back({p->name, p->value});
+  for (const auto& s : store.states()) states.push_back({s->name, s->value});
   read_tensors(file, schema::parameters, model.dtype, parameters);
   read_tensors(file, schema::state, model.dtype, states);
-  if (model.training) read_slots(file, model.dtype, network, *model.training);
+  if (model.training) read_slots(file, model.dtype, store, *model.training);
+}
+
+ModelFile read_model_file(const io::H5& file) {
+  schema::check(file, schema::Format::model);
+  if (is_st_model(file)) {
+    fail(ErrorKind::input,
+         "{}: a network for video (two streams); resnet-info and the video tools take it, this "
+         "takes networks for images",
+         file.name());
+  }
+  ModelFile model;
+  model.spec = read_spec(file, "");
+  for (const nn::BlockSpec& block : model.spec.blocks) {
+    if (block.temporal == 1) continue;
+    fail(ErrorKind::input,
+         "{}: block {} has temporal convolutions; only networks for video have such", file.name(),
+         block.name);
+  }
+  model.normalization = read_normalization(file, model.spec, "");
+  read_common(file, model.spec.classes, model);
+  return model;
+}
+
+LoadedModel load_model(const io::H5& file, std::optional<Dtype> dtype, Device device) {
+  ModelFile model = read_model_file(file);
+  check_size(file, least_parameters(model.spec));
+  models::Network network(model.spec, dtype.value_or(wide(model.dtype)), device);
+  read_values(file, network.store(), model);
   return {std::move(model), std::move(network)};
 }
 

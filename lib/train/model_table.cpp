@@ -5,7 +5,8 @@
 #include <limits>
 
 #include "io/schema.h"
-#include "train/model_file.h"
+#include "models/st_resnet.h"
+#include "train/model_file_parts.h"
 
 namespace rn::train {
 namespace {
@@ -29,11 +30,12 @@ bool truth(const io::H5& file, const std::string& what, std::int64_t value) {
 // Reads columns of /blocks, all as long as the first.
 class Columns {
  public:
-  explicit Columns(const io::H5& file) : file_(file) { names = file.read_strings(path("name")); }
-
-  static std::string path(const std::string& column) {
-    return std::string(schema::blocks) + "/" + column;
+  Columns(const io::H5& file, const std::string& under)
+      : file_(file), at_(join(under, schema::blocks)) {
+    names = file.read_strings(path("name"));
   }
+
+  std::string path(const std::string& column) const { return join(at_, column); }
 
   std::vector<std::string> words(const std::string& column) const {
     return checked(column, file_.read_strings(path(column)));
@@ -63,6 +65,7 @@ class Columns {
   }
 
   const io::H5& file_;
+  std::string at_;
 };
 
 // A word of the table, with the file and the block in front of the parser's message.
@@ -78,8 +81,8 @@ T word(const io::H5& file, const std::string& block, const std::string& text,
 
 std::size_t blocks_of(const Columns& table) { return table.names.size(); }
 
-void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
-  const Columns table(file);
+void read_blocks(const io::H5& file, const std::string& under, std::vector<nn::BlockSpec>& blocks) {
+  const Columns table(file, under);
   const auto kind = table.words("kind"), order = table.words("order"),
              preactivation = table.words("preactivation"), shortcut = table.words("shortcut"),
              pool = table.words("shortcut_pool"), bias = table.words("conv_bias"),
@@ -89,7 +92,7 @@ void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
              stride_at = table.integers("stride_at"), temporal = table.integers("temporal");
   const auto norm = table.integers("norm", 1), pooled = table.integers("pool", 1),
              reversible = table.integers("reversible", 0);
-  const bool has_ck = file.has(Columns::path("ck_order"));
+  const bool has_ck = file.has(table.path("ck_order"));
   const auto ck_order = table.integers("ck_order", 1);
   const auto dl = has_ck ? table.reals("dl") : std::vector<double>(blocks_of(table), 1);
   const auto curve =
@@ -130,24 +133,24 @@ void read_blocks(const io::H5& file, std::vector<nn::BlockSpec>& blocks) {
 
 // A column of /blocks, made from the rows.
 template <class T, class F>
-void write_block_column(io::H5& file, const std::vector<nn::BlockSpec>& blocks, const char* column,
-                        F&& value) {
+void write_block_column(io::H5& file, const std::string& at,
+                        const std::vector<nn::BlockSpec>& blocks, const char* column, F&& value) {
   std::vector<T> values;
   values.reserve(blocks.size());
   for (const nn::BlockSpec& block : blocks) values.push_back(static_cast<T>(value(block)));
-  file.write_column(Columns::path(column), values);
+  file.write_column(join(at, column), values);
 }
 
-void write_blocks(io::H5& file, const std::vector<nn::BlockSpec>& blocks) {
+void write_blocks(io::H5& file, const std::string& at, const std::vector<nn::BlockSpec>& blocks) {
   using nn::BlockSpec;
   const auto text = [&](const char* column, auto&& value) {
-    write_block_column<std::string>(file, blocks, column, value);
+    write_block_column<std::string>(file, at, blocks, column, value);
   };
   const auto integer = [&](const char* column, auto&& value) {
-    write_block_column<std::int64_t>(file, blocks, column, value);
+    write_block_column<std::int64_t>(file, at, blocks, column, value);
   };
   const auto real = [&](const char* column, auto&& value) {
-    write_block_column<double>(file, blocks, column, value);
+    write_block_column<double>(file, at, blocks, column, value);
   };
   text("name", [](const BlockSpec& b) { return b.name; });
   text("kind", [](const BlockSpec& b) { return to_string(b.kind); });
@@ -178,65 +181,83 @@ void write_blocks(io::H5& file, const std::vector<nn::BlockSpec>& blocks) {
 
 }  // namespace
 
-void write_spec(io::H5& file, const models::NetworkSpec& spec) {
-  file.set("/", "arch", spec.arch);
-  file.set(schema::input, "height", spec.height);
-  file.set(schema::input, "width", spec.width);
-  file.set(schema::input, "channels", spec.channels);
+void write_spec(io::H5& file, const models::NetworkSpec& spec, const std::string& under) {
+  const std::string input = join(under, schema::input), at_stem = join(under, schema::stem),
+                    at_head = join(under, schema::head);
+  file.set(under.empty() ? "/" : under, "arch", spec.arch);
+  file.set(input, "height", spec.height);
+  file.set(input, "width", spec.width);
+  file.set(input, "channels", spec.channels);
 
   const models::StemSpec& stem = spec.stem;
-  file.set(schema::stem, "out", stem.out);
-  file.set(schema::stem, "kernel", std::int64_t{stem.kernel});
-  file.set(schema::stem, "stride", std::int64_t{stem.stride});
-  file.set(schema::stem, "pad", std::int64_t{stem.pad});
-  file.set(schema::stem, "norm_relu", std::int64_t{stem.norm_relu});
-  file.set(schema::stem, "relu", std::int64_t{stem.relu});
-  file.set(schema::stem, "max_pool", std::int64_t{stem.max_pool});
-  file.set(schema::stem, "pool_zeros", std::int64_t{stem.pool_zeros});
-  file.set(schema::stem, "conv_bias", std::int64_t{stem.conv_bias});
-  if (stem.lift) file.set(schema::stem, "lift", std::int64_t{1});
-  file.set(schema::stem, "bn_eps", spec.bn_eps);
-  file.set(schema::stem, "bn_momentum", spec.bn_momentum);
+  file.set(at_stem, "out", stem.out);
+  file.set(at_stem, "kernel", std::int64_t{stem.kernel});
+  file.set(at_stem, "stride", std::int64_t{stem.stride});
+  file.set(at_stem, "pad", std::int64_t{stem.pad});
+  file.set(at_stem, "norm_relu", std::int64_t{stem.norm_relu});
+  file.set(at_stem, "relu", std::int64_t{stem.relu});
+  file.set(at_stem, "max_pool", std::int64_t{stem.max_pool});
+  file.set(at_stem, "pool_zeros", std::int64_t{stem.pool_zeros});
+  file.set(at_stem, "conv_bias", std::int64_t{stem.conv_bias});
+  if (stem.lift) file.set(at_stem, "lift", std::int64_t{1});
+  file.set(at_stem, "bn_eps", spec.bn_eps);
+  file.set(at_stem, "bn_momentum", spec.bn_momentum);
 
-  file.set(schema::head, "norm_relu", std::int64_t{spec.head.norm_relu});
-  file.set(schema::head, "classes", spec.classes);
-  if (spec.head.features > 0) file.set(schema::head, "features", spec.head.features);
+  file.set(at_head, "norm_relu", std::int64_t{spec.head.norm_relu});
+  file.set(at_head, "classes", spec.classes);
+  if (spec.head.features > 0) file.set(at_head, "features", spec.head.features);
 
-  write_blocks(file, spec.blocks);
+  if (spec.head.temporal_pool != models::TemporalPool::none) {
+    file.set(at_head, "temporal_pool", models::to_string(spec.head.temporal_pool));
+    file.set(at_head, "pool_size", std::int64_t{spec.head.pool_size});
+    file.set(at_head, "pool_stride", std::int64_t{spec.head.pool_stride});
+  }
+
+  write_blocks(file, join(under, schema::blocks), spec.blocks);
 }
 
-models::NetworkSpec read_spec(const io::H5& file) {
+models::NetworkSpec read_spec(const io::H5& file, const std::string& under) {
+  const std::string input = join(under, schema::input), at_stem = join(under, schema::stem),
+                    at_head = join(under, schema::head);
   models::NetworkSpec spec;
-  spec.arch = file.get_string("/", "arch");
-  spec.height = file.get_int(schema::input, "height");
-  spec.width = file.get_int(schema::input, "width");
-  spec.channels = file.get_int(schema::input, "channels");
+  spec.arch = file.get_string(under.empty() ? "/" : under, "arch");
+  spec.height = file.get_int(input, "height");
+  spec.width = file.get_int(input, "width");
+  spec.channels = file.get_int(input, "channels");
 
   const auto small = [&](const char* name) {
-    return narrow(file, fmt::format("{} of the stem", name), file.get_int(schema::stem, name));
+    return narrow(file, fmt::format("{} of the stem", name), file.get_int(at_stem, name));
   };
-  const auto flag = [&](const char* part, const char* name) {
+  const auto flag = [&](const std::string& part, const char* name) {
     return truth(file, fmt::format("{} of the {}", name, part), file.get_int(part, name));
   };
-  spec.stem.out = file.get_int(schema::stem, "out");
+  spec.stem.out = file.get_int(at_stem, "out");
   spec.stem.kernel = small("kernel");
   spec.stem.stride = small("stride");
   spec.stem.pad = small("pad");
-  spec.stem.norm_relu = flag(schema::stem, "norm_relu");
-  spec.stem.relu = file.has_attribute(schema::stem, "relu") && flag(schema::stem, "relu");
-  spec.stem.max_pool = flag(schema::stem, "max_pool");
-  spec.stem.pool_zeros = flag(schema::stem, "pool_zeros");
-  spec.stem.conv_bias = flag(schema::stem, "conv_bias");
-  spec.bn_eps = file.get_double(schema::stem, "bn_eps");
-  spec.bn_momentum = file.get_double(schema::stem, "bn_momentum");
-  spec.head.norm_relu = flag(schema::head, "norm_relu");
-  spec.classes = file.get_int(schema::head, "classes");
-  spec.stem.lift = file.has_attribute(schema::stem, "lift") && flag(schema::stem, "lift");
-  if (file.has_attribute(schema::head, "features")) {
-    spec.head.features = file.get_int(schema::head, "features");
+  spec.stem.norm_relu = flag(at_stem, "norm_relu");
+  spec.stem.relu = file.has_attribute(at_stem, "relu") && flag(at_stem, "relu");
+  spec.stem.max_pool = flag(at_stem, "max_pool");
+  spec.stem.pool_zeros = flag(at_stem, "pool_zeros");
+  spec.stem.conv_bias = flag(at_stem, "conv_bias");
+  spec.bn_eps = file.get_double(at_stem, "bn_eps");
+  spec.bn_momentum = file.get_double(at_stem, "bn_momentum");
+  spec.head.norm_relu = flag(at_head, "norm_relu");
+  spec.classes = file.get_int(at_head, "classes");
+  spec.stem.lift = file.has_attribute(at_stem, "lift") && flag(at_stem, "lift");
+  if (file.has_attribute(at_head, "features")) {
+    spec.head.features = file.get_int(at_head, "features");
   }
 
-  read_blocks(file, spec.blocks);
+  // Of streams only: elsewhere it is no name of ours.
+  if (!under.empty() && file.has_attribute(at_head, "temporal_pool")) {
+    spec.head.temporal_pool =
+        word(file, "head", file.get_string(at_head, "temporal_pool"), models::parse_temporal_pool);
+    spec.head.pool_size = narrow(file, "pool_size of the head", file.get_int(at_head, "pool_size"));
+    spec.head.pool_stride =
+        narrow(file, "pool_stride of the head", file.get_int(at_head, "pool_stride"));
+  }
+  read_blocks(file, under, spec.blocks);
   try {
     models::check(spec);
   } catch (const Error& error) {

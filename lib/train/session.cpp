@@ -22,50 +22,6 @@ Path look_at(const std::string& path) {
   return S_ISREG(status.st_mode) ? Path::file : Path::other;
 }
 
-void check_options(const TrainOptions& o) {
-  if (o.batch < 0) fail(ErrorKind::usage, "--batch must be at least 1 (or all), not {}", o.batch);
-  if (o.limit_train == 0) fail(ErrorKind::usage, "--limit-train 0 leaves nothing to train on");
-  if (o.eval_on == EvalOn::val && o.val == 0) {
-    fail(ErrorKind::usage, "--eval-on val needs a validation split: --val N sets images aside");
-  }
-  if (o.step.micro_batch > 0 && o.memory_limit > 0) {
-    fail(ErrorKind::usage, "--micro-batch and --memory-limit both cut the batch: one of them");
-  }
-  if ((o.patience > 0 || o.keep_best) && o.eval_on == EvalOn::none) {
-    fail(ErrorKind::usage, "--patience and --keep-best need evaluations: not --eval-on none");
-  }
-}
-
-// Everything that will be written can be; nothing is lost that --force does not give up.
-void check_files(const TrainOptions& o, const std::string& checkpoint) {
-  if (o.output.empty()) {
-    fail(ErrorKind::usage, "where does the model go? -o FILE, or -o - for stdout");
-  }
-  if (o.output == checkpoint || o.output == o.log || (!o.log.empty() && o.log == checkpoint)) {
-    fail(ErrorKind::usage, "output, checkpoint and log must be different files: {}", o.output);
-  }
-  const bool keeps = o.keep_best || o.keep_last > 0;
-  if (checkpoint.empty() && (o.resume || o.checkpoint_every || o.max_seconds > 0 || keeps)) {
-    fail(ErrorKind::usage,
-         "--resume, --checkpoint-every, --max-time, --keep-best and --keep-last need a checkpoint: "
-         "-o {} has none beside it; "
-         "give --checkpoint PATH",
-         o.output);
-  }
-  // With --resume an existing output may be the finished one: looked at once the data is known.
-  io::check_output(o.output, o.force || o.resume);
-  if (!checkpoint.empty()) {
-    if (look_at(checkpoint) != Path::absent && !o.resume && !o.force) {
-      fail(ErrorKind::usage,
-           "{}: the checkpoint of an unfinished run; --resume goes on with it, --force starts over",
-           checkpoint);
-    }
-    io::check_output(checkpoint, true);
-  }
-  if (o.keep_best) io::check_output(kept_name(o, checkpoint, "best"), o.force || o.resume);
-  if (!o.log.empty()) check_log(o.log, o.force || o.resume);
-}
-
 void open_data(Session& s) {
   const TrainOptions& o = s.options;
   s.train = data::open_source(o.data, data::Split::train, o.limit_train);
@@ -156,13 +112,7 @@ void describe_run(Session& s) {
   state.recipe = o.recipe;
   s.file.training = std::move(state);
 
-  const auto images = static_cast<std::int64_t>(s.subsets.train.size());
-  s.per_epoch = (images + o.batch - 1) / o.batch;
-  s.total = o.length.steps(s.per_epoch);
-  if (s.total < 1) fail(ErrorKind::usage, "a training of {}", to_string(o.length));
-  ScheduleOptions schedule = o.schedule;
-  if (o.lr_batch > 0) schedule.lr *= static_cast<double>(o.batch) / static_cast<double>(o.lr_batch);
-  s.schedule.emplace(schedule, s.total, s.per_epoch);
+  set_length(s, static_cast<std::int64_t>(s.subsets.train.size()));
 }
 
 data::Normalization normalization_of(const Session& s) {
@@ -193,13 +143,7 @@ void read_checkpoint(Session& s) {
   LoadedModel loaded = load_model(s.checkpoint, s.options.dtype, s.options.device);
   check_same_run(loaded.file, s.file, s.checkpoint, true);
   TrainingState& state = *loaded.file.training;
-  const bool fits = state.step >= 0 && state.step <= s.total && state.step_in_epoch >= 0 &&
-                    state.step_in_epoch <= s.per_epoch && state.epoch >= 0 &&
-                    state.step == state.epoch * s.per_epoch + state.step_in_epoch;
-  if (!fits) {
-    fail(ErrorKind::input, "{}: its position (epoch {}, step {}) is none of this training",
-         s.checkpoint, state.epoch, state.step);
-  }
+  check_position(s, state);
   s.network.emplace(std::move(loaded.network));
   s.file.normalization = loaded.file.normalization;
   s.file.curves = std::move(loaded.file.curves);
@@ -207,16 +151,88 @@ void read_checkpoint(Session& s) {
   s.resumed = true;
 }
 
-// A checkpoint's parameters are the average, so that it is a model like any other; what is trained
-// lies beside them.
-void prepare_average(Session& s) {
-  s.average.emplace(*s.network);
-  if (!s.resumed) return;
-  s.average->load(s.state().slots[TrainingState::trained], s.state().trained_state);
-  s.average->exchange();
+}  // namespace
+
+void check_options(const TrainOptions& o) {
+  if (o.batch < 0) fail(ErrorKind::usage, "--batch must be at least 1 (or all), not {}", o.batch);
+  if (o.limit_train == 0) fail(ErrorKind::usage, "--limit-train 0 leaves nothing to train on");
+  if (o.eval_on == EvalOn::val && o.val == 0) {
+    fail(ErrorKind::usage, "--eval-on val needs a validation split: --val N sets images aside");
+  }
+  if (o.step.micro_batch > 0 && o.memory_limit > 0) {
+    fail(ErrorKind::usage, "--micro-batch and --memory-limit both cut the batch: one of them");
+  }
+  if ((o.patience > 0 || o.keep_best) && o.eval_on == EvalOn::none) {
+    fail(ErrorKind::usage, "--patience and --keep-best need evaluations: not --eval-on none");
+  }
 }
 
-}  // namespace
+void check_files(const TrainOptions& o, const std::string& checkpoint) {
+  if (o.output.empty()) {
+    fail(ErrorKind::usage, "where does the model go? -o FILE, or -o - for stdout");
+  }
+  if (o.output == checkpoint || o.output == o.log || (!o.log.empty() && o.log == checkpoint)) {
+    fail(ErrorKind::usage, "output, checkpoint and log must be different files: {}", o.output);
+  }
+  const bool keeps = o.keep_best || o.keep_last > 0;
+  if (checkpoint.empty() && (o.resume || o.checkpoint_every || o.max_seconds > 0 || keeps)) {
+    fail(ErrorKind::usage,
+         "--resume, --checkpoint-every, --max-time, --keep-best and --keep-last need a checkpoint: "
+         "-o {} has none beside it; "
+         "give --checkpoint PATH",
+         o.output);
+  }
+  // With --resume an existing output may be the finished one: looked at once the data is known.
+  io::check_output(o.output, o.force || o.resume);
+  if (!checkpoint.empty()) {
+    if (look_at(checkpoint) != Path::absent && !o.resume && !o.force) {
+      fail(ErrorKind::usage,
+           "{}: the checkpoint of an unfinished run; --resume goes on with it, --force starts over",
+           checkpoint);
+    }
+    io::check_output(checkpoint, true);
+  }
+  if (o.keep_best) io::check_output(kept_name(o, checkpoint, "best"), o.force || o.resume);
+  if (!o.log.empty()) check_log(o.log, o.force || o.resume);
+}
+
+bool is_file(const std::string& path) { return look_at(path) == Path::file; }
+
+void set_length(Session& s, std::int64_t samples) {
+  const TrainOptions& o = s.options;
+  s.per_epoch = (samples + o.batch - 1) / o.batch;
+  s.total = o.length.steps(s.per_epoch);
+  if (s.total < 1) fail(ErrorKind::usage, "a training of {}", to_string(o.length));
+  ScheduleOptions schedule = o.schedule;
+  if (o.lr_batch > 0) schedule.lr *= static_cast<double>(o.batch) / static_cast<double>(o.lr_batch);
+  s.schedule.emplace(schedule, s.total, s.per_epoch);
+}
+
+void check_position(const Session& s, const TrainingState& state) {
+  const bool fits = state.step >= 0 && state.step <= s.total && state.step_in_epoch >= 0 &&
+                    state.step_in_epoch <= s.per_epoch && state.epoch >= 0 &&
+                    state.step == state.epoch * s.per_epoch + state.step_in_epoch;
+  if (fits) return;
+  fail(ErrorKind::input, "{}: its position (epoch {}, step {}) is none of this training",
+       s.checkpoint, state.epoch, state.step);
+}
+
+void prepare_optimizer(Session& s, nn::Store& store) {
+  store.require_gradients();
+  s.optimizer.emplace(s.options.optimizer, store);
+  if (s.resumed) s.optimizer->load(s.state().slots);
+  if (s.options.average.decay > 0) {
+    s.average.emplace(store);
+    // A checkpoint's parameters are the average, so that it is a model like any other; what is
+    // trained lies beside them.
+    if (s.resumed) {
+      s.average->load(s.state().slots[TrainingState::trained], s.state().trained_state);
+      s.average->exchange();
+    }
+  }
+  s.state().slots.clear();
+  s.state().trained_state.clear();
+}
 
 OnNan parse_on_nan(const std::string& text) {
   if (text == "stop") return OnNan::stop;
@@ -266,12 +282,8 @@ Session prepare(TrainOptions options) {
     s.file.normalization = normalization_of(s);
   }
   s.initial.reset();
-  s.network->store().require_gradients();
-  s.optimizer.emplace(o.optimizer, s.network->store());
-  if (s.resumed) s.optimizer->load(s.state().slots);
-  if (o.average.decay > 0) prepare_average(s);
-  s.state().slots.clear();
-  s.state().trained_state.clear();
+  prepare_optimizer(s, s.network->store());
+  if (s.test) s.test_count = s.test->info().count;
   // A run that goes on keeps its parts, whatever they would be on this machine.
   if (!s.resumed) {
     s.state().micro_batch = o.memory_limit > 0 ? fitting_micro_batch(s) : o.step.micro_batch;

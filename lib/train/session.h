@@ -5,6 +5,7 @@
 
 #include "models/network.h"
 #include "train/options.h"
+#include "train/trainee.h"
 
 namespace rn::train {
 
@@ -21,6 +22,9 @@ struct Session {
   std::optional<Optimizer> optimizer;
   std::optional<Average> average;
   ModelFile file;  // with file.training
+  std::int64_t test_count = 0;
+  // What is trained, where it is no image network: then network, train and test above are empty.
+  std::unique_ptr<Trainee> trainee;
   bool resumed = false;
   bool complete_already = false;  // the output is there, from the same recipe: nothing to do
 
@@ -36,6 +40,19 @@ struct Session {
 // (options, existing files, a checkpoint of another recipe), failed (paths that cannot be
 // written), input (data, checkpoint), device.
 Session prepare(TrainOptions options);
+
+// What prepare() checks first: options that do not go together, and that everything that will be
+// written can be, and nothing is lost that --force does not give up. Errors: usage, failed.
+void check_options(const TrainOptions& options);
+void check_files(const TrainOptions& options, const std::string& checkpoint);
+bool is_file(const std::string& path);  // one that is there, and regular
+// A run without a resume is at its beginning; of `samples` to train on. Errors: usage.
+void set_length(Session& session, std::int64_t samples);
+// Errors (input): a position that no such run has.
+void check_position(const Session& session, const TrainingState& state);
+// Makes the optimizer, and the moving average where there is one, and loads them where the session
+// goes on.
+void prepare_optimizer(Session& session, nn::Store& store);
 
 // Where a run keeps its checkpoint: --checkpoint, else beside an output that is a file, else "".
 std::string checkpoint_path(const TrainOptions& options);

@@ -20,8 +20,8 @@ double rate(std::int64_t images, double seconds) {
 
 Trainer::Trainer(Session& session)
     : s_(session),
-      stepper_(*session.network, *session.optimizer, session.options.step, session.options.memory),
-      eval_pool_(session.network->store().device()),
+      images_(session.trainee ? nullptr : image_trainee(session)),
+      trainee_(session.trainee ? *session.trainee : *images_),
       progress_(session.options.progress ? *session.options.progress : no_progress_),
       table_(!session.subsets.val.empty() && session.eval_on != EvalOn::none,
              session.eval_on != EvalOn::none),
@@ -65,16 +65,7 @@ Ended Trainer::run() {
   }
   progress_.line(table_.header());
   if (recorded() && state.step_in_epoch > 0) keep();  // killed before the links were made
-  data::Batcher batcher(*s_.train, {.indices = s_.subsets.train,
-                                    .batch = s_.options.batch,
-                                    .shuffle = true,
-                                    .augment = s_.options.augment,
-                                    .normalization = s_.file.normalization,
-                                    .dtype = s_.options.dtype,
-                                    .seed = s_.options.seed,
-                                    .first_epoch = state.epoch,
-                                    .first_batch = state.step_in_epoch,
-                                    .loaders = s_.options.loaders});
+  trainee_.begin(state.epoch, state.step_in_epoch);
   bool working = false;
   for (;;) {
     const bool ends = state.step == s_.total;
@@ -92,11 +83,7 @@ Ended Trainer::run() {
     save_if_due();
     if (should_stop()) break;
     if (!std::exchange(working, true)) begin_work(s_.images_before(state.step));
-    const auto begin = Clock::now();
-    const data::Batch* batch = batcher.next();
-    require(batch && batch->epoch == state.epoch && batch->number == state.step_in_epoch,
-            "train: the batches are out of step");
-    train_step(*batch, begin);
+    train_step();
   }
   if (working) progress_.end();
   if (s_.checkpoint.empty()) {
@@ -121,18 +108,11 @@ void Trainer::begin_work(std::int64_t first_image) {
                    .overall = s_.images_before(s_.total)});
 }
 
-void Trainer::train_step(const data::Batch& batch, Clock::time_point begin) {
+void Trainer::train_step() {
+  const auto begin = Clock::now();
   TrainingState& state = s_.state();
   const double lr = s_.schedule->lr(state.step);
-  const TrainOptions& o = s_.options;
-  StepAt at{.step = state.step, .update = s_.updates() + 1};
-  if (o.keep_blocks > 0) draw_blocks(*s_.network, o.seed, state.step, o.keep_blocks);
-  at.gates = [&](std::int64_t first, std::int64_t count) {
-    if (o.keep_blocks > 0) return;
-    draw_depth(*s_.network, o.seed, state.step, count, o.depth_mode, first);
-  };
-  const StepResult result = stepper_.run(batch, lr, at);
-  s_.network->reset_gates();
+  const StepResult result = trainee_.step(lr, {.step = state.step, .update = s_.updates() + 1});
   if (!result.diverged.empty()) return skipped(result.diverged, lr);
   state.skipped_in_row = 0;
   advanced_ = true;
@@ -217,18 +197,15 @@ bool Trainer::evaluation_due() const {
   return state.step == s_.total || (every > 0 && state.step / every != epoch_begin / every);
 }
 
-std::optional<Evaluation> Trainer::measure(const data::Source& source, const char* what,
-                                           std::vector<std::int64_t> indices) {
+std::optional<Evaluation> Trainer::measure(bool validation) {
   // A memory limit holds for evaluations too.
   const std::int64_t batch = s_.options.memory_limit > 0 ? s_.state().micro_batch : 250;
   const Exchanged exchanged(s_.averaged());
-  Evaluation found = evaluate(*s_.network, source, s_.file.normalization,
-                              {.indices = std::move(indices),
-                               .batch = batch,
-                               .what = what,
-                               .progress = &progress_,
-                               .should_stop = [this] { return should_stop(); },
-                               .pool = &eval_pool_});
+  Evaluation found =
+      trainee_.measure(validation, {.batch = batch,
+                                    .what = validation ? "validation" : "test",
+                                    .progress = &progress_,
+                                    .should_stop = [this] { return should_stop(); }});
   if (!found.complete) return {};
   return found;
 }
@@ -238,14 +215,14 @@ bool Trainer::finish_epoch() {
   bool ends = s_.state().step == s_.total;
   if (s_.eval_on != EvalOn::none && evaluation_due()) {
     if (!s_.subsets.val.empty()) {
-      val = measure(*s_.train, "validation", s_.subsets.val);
+      val = measure(true);
       if (!val) return false;
       std::vector<double> errors = s_.file.curves.val_error;
       errors.push_back(val->error());
       ends = ends || stalled(errors, s_.options.patience);
     }
     if (s_.eval_on == EvalOn::test || ends) {
-      test = measure(*s_.test, "test", {});
+      test = measure(false);
       if (!test) return false;
     }
   }

@@ -10,6 +10,7 @@
 #include "train/session.h"
 #include "train/step.h"
 #include "train/table.h"
+#include "train/trainee.h"
 
 namespace rn::train {
 
@@ -30,6 +31,7 @@ class Trainer {
   bool write_output();
 
   std::string stop_reason() const { return stop_reason_; }
+  std::int64_t parameter_count() const { return trainee_.store().parameter_count(); }
   double images_per_second() const;
   double elapsed() const;
 
@@ -38,13 +40,12 @@ class Trainer {
 
   void open_log();
   bool should_stop();
-  void train_step(const data::Batch& batch, Clock::time_point begin);  // begin: of the wait for it
+  void train_step();
   bool finish_epoch();  // evaluates and records; false: stopped on the way
   bool recorded() const;
   double position() const;  // in epochs
   bool evaluation_due() const;
-  std::optional<Evaluation> measure(const data::Source& source, const char* what,
-                                    std::vector<std::int64_t> indices);
+  std::optional<Evaluation> measure(bool validation);
   void record(const Evaluation* val, const Evaluation* test);
   bool at_end() const;  // the last step is done, or training stops early, and its row stands
   void take_average();  // after a step
@@ -59,8 +60,8 @@ class Trainer {
   void save_if_due();
 
   Session& s_;
-  Stepper stepper_;
-  TensorPool eval_pool_;
+  std::unique_ptr<Trainee> images_;
+  Trainee& trainee_;
   NoProgress no_progress_;
   Progress& progress_;
   MetricsLog log_;
@@ -79,5 +80,7 @@ class Trainer {
 
 // All of it: prepare, run, write. `options.output` is written only when training is complete.
 Outcome train(TrainOptions options);
+// The same of a session that is ready.
+Outcome train(Session& session);
 
 }  // namespace rn::train

@@ -46,11 +46,11 @@ void Trainer::open_log() {
                 .add("event", s_.resumed ? "resume" : "start")
                 .add("time", io::now_utc())
                 .add("arch", s_.file.spec.arch)
-                .add("parameters", s_.network->store().parameter_count())
+                .add("parameters", trainee_.store().parameter_count())
                 .add("data", s_.options.data)
                 .add("train_images", s_.subsets.train.size())
                 .add("val_images", s_.subsets.val.size())
-                .add("test_images", s_.test ? s_.test->info().count : 0)
+                .add("test_images", s_.test_count)
                 .add("step", s_.state().step)
                 .add("steps", s_.total)
                 .add("steps_per_epoch", s_.per_epoch)
@@ -81,7 +81,7 @@ void Trainer::save() {
     state.slots[TrainingState::trained] = s_.average->parameters();
     state.trained_state = s_.average->states();
   }
-  const io::Bytes image = save_model(*s_.network, s_.file, s_.options.volatile_provenance);
+  const io::Bytes image = trainee_.save(s_.file, s_.options.volatile_provenance);
   state.slots.clear();
   state.trained_state.clear();
   io::write_file(s_.checkpoint, image);
@@ -132,7 +132,7 @@ bool Trainer::write_output() {
   const Exchanged exchanged(s_.averaged());
   bool written = false;
   try {
-    written = io::write_file(o.output, save_model(*s_.network, file, o.volatile_provenance));
+    written = io::write_file(o.output, trainee_.save(file, o.volatile_provenance));
   } catch (const Error& error) {
     if (s_.checkpoint.empty() || error.kind() != ErrorKind::failed) throw;
     save();
@@ -149,10 +149,7 @@ void Trainer::out_of_memory(const OutOfMemory& error) const {
       s_.options.step.micro_batch > 0 ? s_.options.step.micro_batch : s_.options.batch;
   std::vector<std::string> ways;
   if (part > 1) ways.push_back(fmt::format("--micro-batch {}", (part + 1) / 2));
-  if (s_.options.memory.activations == Activations::stored) {
-    ways.push_back(s_.network->reversible() ? "--activations reversible"
-                                            : "--activations checkpointed");
-  }
+  for (std::string& way : trainee_.smaller()) ways.push_back(std::move(way));
   throw OutOfMemory(
       fmt::format("{}; {}{}", error.what(),
                   ways.empty() ? std::string("a smaller network may fit")
@@ -164,13 +161,19 @@ void Trainer::out_of_memory(const OutOfMemory& error) const {
 
 Outcome train(TrainOptions options) {
   Session session = prepare(std::move(options));
+  return train(session);
+}
+
+Outcome train(Session& session) {
   const TrainOptions& o = session.options;
   if (session.complete_already) {
     if (!session.checkpoint.empty()) ::unlink(session.checkpoint.c_str());  // left behind
     Outcome outcome = describe(session);
     outcome.ended = Ended::complete_already;
     outcome.parameters =
-        models::Network(session.file.spec, session.file.dtype).store().parameter_count();
+        session.trainee
+            ? session.trainee->store().parameter_count()
+            : models::Network(session.file.spec, session.file.dtype).store().parameter_count();
     outcome.message = fmt::format("{}: complete already, nothing to do", o.output);
     outcome.written = true;
     return outcome;
@@ -186,7 +189,7 @@ Outcome train(TrainOptions options) {
   Outcome outcome = describe(session);
   outcome.ended = ended;
   outcome.written = written;
-  outcome.parameters = session.network->store().parameter_count();
+  outcome.parameters = trainer.parameter_count();
   outcome.images_per_second = trainer.images_per_second();
   outcome.seconds = trainer.elapsed();
   if (ended == Ended::stopped) {

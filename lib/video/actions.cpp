@@ -82,15 +82,27 @@ std::vector<std::string> action_names(ActionSet set) {
   return names;
 }
 
+std::array<Figure, nested> figures_at(double level) {
+  const double whole = std::floor(level), part = level - whole;
+  std::array<Figure, nested> figures;
+  for (int i = 0; i < nested; ++i) {
+    // Sizes are 1 / 16 to the whole of the largest; the ends fade, those between are opaque.
+    const double at = nested - 1 - i + part;
+    const double number = nested - 1 - i - whole;  // the same figure at every level
+    figures[static_cast<std::size_t>(i)] = {
+        largest_radius * std::exp2(at - nested), std::clamp(std::min(at, nested - at), 0.0, 1.0),
+        static_cast<int>(number - skins * std::floor(number / skins))};
+  }
+  return figures;
+}
+
 Pose pose_at(int motion, const Phase& phase, double travel) {
   Phase now = phase;
-  double* const moved[] = {&now.x, &now.y, &now.turn, &now.size};
+  double* const moved[] = {&now.x, &now.y, &now.turn, &now.level};
   const bool back = motion == 0 || motion == 2 || motion == 5 || motion == 7;
   double& coordinate = *moved[motion / 2];
-  coordinate = wrap(coordinate + (back ? -travel : travel));
-  // Uniform in the logarithm: to grow is to become larger by the same factor at every picture.
-  return {now.x, now.y, smallest_radius * std::pow(largest_radius / smallest_radius, now.size),
-          2 * pi * now.turn};
+  coordinate += back ? -travel : travel;
+  return {wrap(now.x), wrap(now.y), now.level, 2 * pi * wrap(now.turn)};
 }
 
 Tensor draw_action(ActionSet set, int label, Rng& rng, std::int64_t frames, std::int64_t side) {
@@ -111,9 +123,12 @@ Tensor draw_action(ActionSet set, int label, Rng& rng, std::int64_t frames, std:
   if (set == ActionSet::appearance) figure = label;
   if (set == ActionSet::combined) motion = label / figure_count, figure = label % figure_count;
   const Phase phase{rng.uniform(), rng.uniform(), rng.uniform(), rng.uniform()};
-  // A share of the range at every picture: one to two pixels of 64, four to eight degrees, ...
-  const double speed = rng.uniform(1.0, 2.0) / (motion < 4 ? 64.0 : motion < 6 ? 90.0 : 32.0);
-  const Texture ground(rng), skin(rng);
+  // A share of the range at every picture: one to two pixels of 64, and turns and levels that move
+  // the edges of figures by about as much: what flow is sure to see.
+  const double speed = rng.uniform(1.0, 2.0) / (motion < 4 ? 64.0 : motion < 6 ? 60.0 : 8.0);
+  const Texture ground(rng);
+  std::vector<Texture> skin;
+  for (int i = 0; i < skins; ++i) skin.emplace_back(rng);
 
   Tensor clip({frames, side, side, 3}, Dtype::u8, Tag::input);
   std::uint8_t* out = clip.data<std::uint8_t>();
@@ -121,17 +136,19 @@ Tensor draw_action(ActionSet set, int label, Rng& rng, std::int64_t frames, std:
   for (std::int64_t t = 0; t < frames; ++t) {
     const Pose pose = pose_at(motion, phase, speed * static_cast<double>(t));
     const double c = std::cos(pose.angle), s = std::sin(pose.angle);
+    const auto figures = figures_at(pose.level);
     for (std::int64_t row = 0; row < side; ++row) {
       for (std::int64_t column = 0; column < side; ++column, out += 3) {
         const double x = (static_cast<double>(column) + 0.5) * pixel;
         const double y = (static_cast<double>(row) + 0.5) * pixel;
         const double dx = wrap(x - pose.x + 0.5) - 0.5, dy = wrap(y - pose.y + 0.5) - 0.5;
-        const double u = (c * dx + s * dy) / pose.radius, v = (c * dy - s * dx) / pose.radius;
-        const double inside = figure_distance(figure, u, v) * pose.radius / pixel;
-        const double cover = std::clamp(0.5 - inside, 0.0, 1.0);
         auto colour = ground.at(x, y);
-        if (cover > 0) {
-          const auto over = skin.at(u / 3, v / 3);
+        for (const Figure& f : figures) {
+          const double u = (c * dx + s * dy) / f.radius, v = (c * dy - s * dx) / f.radius;
+          const double inside = figure_distance(figure, u, v) * f.radius / pixel;
+          const double cover = f.cover * std::clamp(0.5 - inside, 0.0, 1.0);
+          if (cover <= 0) continue;
+          const auto over = skin[static_cast<std::size_t>(f.skin)].at(u / 3, v / 3);
           for (std::size_t i = 0; i < 3; ++i) colour[i] += cover * (over[i] - colour[i]);
         }
         for (std::size_t i = 0; i < 3; ++i) {

@@ -1,6 +1,7 @@
 // The pictures of synth:actions: a textured shape that moves on a textured ground.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -19,17 +20,30 @@ std::vector<std::string> action_names(ActionSet set);
 // Where the shape is, in units of the picture's side; the picture is a torus.
 struct Pose {
   double x = 0, y = 0;  // centre, 0..1
-  double radius = 0;    // smallest_radius..largest_radius
+  double level = 0;     // of growth: see figures_at
   double angle = 0;     // radians, clockwise on the screen
 };
-inline constexpr double smallest_radius = 0.14, largest_radius = 0.34;
+
+// The shape is figures of one kind inside each other, each half as large as the one around it. To
+// grow, all become larger at once: at each whole level the largest has faded away, and a new one
+// has come up in the middle. So growth, like a turn, comes back to where it began without a jump,
+// and can go on for ever.
+inline constexpr int nested = 4, skins = 8;
+inline constexpr double largest_radius = 0.46;
+struct Figure {
+  double radius = 0;  // in sides of the picture
+  double cover = 0;   // 0: not there, 1: opaque
+  int skin = 0;       // which texture: stays with the figure while it grows
+};
+// From the outermost to the innermost.
+std::array<Figure, nested> figures_at(double level);
 
 // `phase`: four numbers in 0..1. One of a pose's four coordinates changes with time, by `travel`
-// (a share of its whole range) until now, and comes round at the end of its range. So, if phases
-// are uniform, the pose at any one time has the same distribution whatever the motion: no single
-// picture shows it.
+// (a share of its whole range, a turn, a level) until now, and comes round at the end of its range.
+// So, if phases are uniform, the pose at any one time has the same distribution whatever the
+// motion: no single picture shows it, and no jump from one picture to the next does.
 struct Phase {
-  double x = 0, y = 0, size = 0, turn = 0;
+  double x = 0, y = 0, level = 0, turn = 0;
 };
 Pose pose_at(int motion, const Phase& phase, double travel);
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "io/file.h"
+#include "video/clip_set.h"
 
 namespace rn::video {
 namespace {
@@ -27,14 +28,6 @@ bool is_clip(const fs::path& path) {
       ".avi", ".mp4", ".mkv",   ".mov", ".mpg", ".mpeg", ".webm", ".m4v", ".wmv",
       ".flv", ".ts",  ".mjpeg", ".ogv", ".3gp", ".gif",  ".vob",  ".m2ts"};
   return std::find(suffixes.begin(), suffixes.end(), lower_suffix(path)) != suffixes.end();
-}
-
-// A name for results: as it was given where that stays below its folder, else the file's alone.
-std::string safe_name(const fs::path& given) {
-  const fs::path normal = given.lexically_normal();
-  const bool leads_out =
-      normal.is_absolute() || normal.empty() || *normal.begin() == fs::path("..");
-  return (leads_out ? normal.filename() : normal).string();
 }
 
 void add_folder(const std::string& folder, std::vector<ClipName>& clips) {
@@ -66,7 +59,19 @@ std::string clip_of_line(std::string line, const fs::path& folder) {
   return line;
 }
 
+void add_csv(const std::string& list, std::vector<ClipName>& clips) {
+  const fs::path folder = fs::path(list).parent_path();
+  const auto rows = read_csv(list);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const bool header = i == 0 && rows[0].size() >= 2 && rows[0][1] == "label";
+    if (header || rows[i][0].empty()) continue;
+    clips.push_back({(folder / rows[i][0]).string(), name_of_clip(rows[i][0])});
+  }
+}
+
 void add_list(const std::string& list, std::vector<ClipName>& clips) {
+  const std::string kind = lower_suffix(list);
+  if (kind == ".csv" || kind == ".tsv") return add_csv(list, clips);
   const io::Bytes bytes = io::read_file(list);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (text.find('\0') != text.npos) fail(ErrorKind::input, "{}: is no list of clips", list);
@@ -77,16 +82,24 @@ void add_list(const std::string& list, std::vector<ClipName>& clips) {
     const std::string line = clip_of_line(std::string(text.substr(begin, end - begin)), folder);
     begin = end + 1;
     if (line.empty() || line[0] == '#') continue;
-    clips.push_back({(folder / line).string(), safe_name(line)});
+    clips.push_back({(folder / line).string(), name_of_clip(line)});
   }
   if (clips.size() == before) fail(ErrorKind::input, "{}: names no clips", list);
 }
 
 }  // namespace
 
+std::string name_of_clip(const std::string& given) {
+  const fs::path normal = fs::path(given).lexically_normal();
+  const bool leads_out =
+      normal.is_absolute() || normal.empty() || *normal.begin() == fs::path("..");
+  return (leads_out ? normal.filename() : normal).string();
+}
+
 bool is_list(const std::string& path) {
   const std::string suffix = lower_suffix(path);
-  return suffix == ".txt" || suffix == ".lst" || suffix == ".list";
+  return suffix == ".txt" || suffix == ".lst" || suffix == ".list" || suffix == ".csv" ||
+         suffix == ".tsv";
 }
 
 bool is_folder(const std::string& path) {
@@ -102,7 +115,7 @@ std::vector<ClipName> find_clips(const std::vector<std::string>& inputs) {
     } else if (is_list(input)) {
       add_list(input, clips);
     } else {
-      clips.push_back({input, safe_name(input)});
+      clips.push_back({input, name_of_clip(input)});
     }
   }
   std::set<std::string> names;

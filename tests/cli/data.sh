@@ -65,4 +65,31 @@ expect 3 "starts with text" resnet-data h5:text.h5
 code=0
 resnet-data $small -o - 2>err | head -c 10 >/dev/null || code=$?
 [ ! -s err ] || complain "a closed pipe is not quiet: $(cat err)"
+
+# Films, where there is the library of the video tools.
+films="synth:actions?clips=1&test=0&side=32&frames=4"
+expect 2 "for images" resnet-data "$films" --info
+expect 2 "not stdout" resnet-data "$films" -o -
+if [ -e "$BUILD/lib/libresnet-video.so.0" ]; then
+  expect 0 "" resnet-data "$films" -o films
+  [ "$(find films -name '*.mp4' | wc -l)" = 8 ] || complain "films: $(find films)"
+  rm films/train/up/00000.mp4
+  expect 0 "" resnet-data "$films" -o films
+  grep -q '^films: 1 written, 7 were there$' out || complain "goes on otherwise: $(cat out)"
+  expect 2 "holds other films" resnet-data "$films&seed=2" -o films
+  expect 2 "set=x" resnet-data "synth:actions?set=x" -o films
+  expect 2 "expected set=" resnet-data "synth:actions?sets=motion" -o films
+  expect 2 "not an empty folder" resnet-data "$films" -o .
+  expect 0 "" resnet-data "$films" --json
+  grep -q '"clips":8,' out || complain "odd JSON of films: $(cat out)"
+  ! ldd "$BUILD/bin/resnet-data" | grep -q libav || complain "resnet-data is linked with FFmpeg"
+  # Without the library: said, and nothing else fails.
+  mkdir -p alone/bin alone/lib
+  cp "$BUILD/bin/resnet-data" alone/bin
+  cp -P "$BUILD"/lib/libresnet.so* alone/lib
+  expect 1 "cannot be loaded" alone/bin/resnet-data "$films" -o more
+  expect 0 "" alone/bin/resnet-data $small
+else
+  expect 1 "cannot be loaded" resnet-data "$films" -o films
+fi
 exit $bad

@@ -12,6 +12,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 for recipe in "$recipes"/*.toml; do
+  case $recipe in */video-* | */short-video-*) continue ;; esac  # of video-twostream
   # The built-in data stands in for CIFAR-10, a few images for the whole.
   case $recipe in
     */spiral-*) data=synth:spirals ;;

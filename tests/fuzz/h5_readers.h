@@ -16,7 +16,7 @@
 #include "study/lesion_studies.h"
 #include "study/paths_result.h"
 #include "train/describe.h"
-#include "train/model_file.h"
+#include "train/st_model_file.h"
 
 namespace rn::fuzz {
 
@@ -77,6 +77,7 @@ inline void read_everything(const io::Bytes& image) {
     holds([&] { io::read_provenance(file); });
     holds([&] { train::read_model_file(file); });
     holds([&] { train::load_model(file); });
+    holds([&] { train::load_st_model(file); });
     holds([&] { plot::read_curves(file, "fuzz"); });
     format = io::schema::identify(file);
     const bool model = format == io::schema::Format::model;

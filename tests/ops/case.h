@@ -120,6 +120,7 @@ void dropout_cases(Cases& cases);
 void stream_cases(Cases& cases);
 void ck_cases(Cases& cases);
 void flow_cases(Cases& cases);
+void temporal_cases(Cases& cases);
 
 // Throws std::runtime_error unless `call` throws a shape error that names `op`.
 void expect_refused(const std::string& op, const std::string& what,

@@ -128,6 +128,50 @@ void add_axpby(Cases& cases, const Shape& shape, double alpha, double beta, bool
   cases.push_back(std::move(of));
 }
 
+void add_product(Cases& cases, const Shape& shape, double gate) {
+  Case of;
+  of.op = "pointwise";
+  of.bf16 = true;
+  of.name = fmt::format("product-{}-gate{}", fmt::join(shape, "x"), gate);
+  Step forward, backward;
+  forward.op = "gated_product_forward";
+  forward.specs = {{"a", shape}, {"m", shape}, {"output", shape, Role::out}};
+  forward.run = [=](Tensors& t, Stream& stream) {
+    ops::gated_product_forward(gate, t("a"), t("m"), t("output"), stream);
+  };
+  forward.reference = [=](Values& v) {
+    for (std::int64_t i = 0; i < v["a"].size(); ++i) {
+      v["output"][i] = v["a"][i] * (1 - gate + gate * v["m"][i]);
+    }
+  };
+  backward.op = "gated_product_backward";
+  backward.specs = {{"d_output", shape},
+                    {"a", shape},
+                    {"m", shape},
+                    {"d_a", shape, Role::out},
+                    {"d_m", shape, Role::out}};
+  backward.run = [=](Tensors& t, Stream& stream) {
+    ops::gated_product_backward(gate, t("d_output"), t("a"), t("m"), t("d_a"), t("d_m"), stream);
+  };
+  backward.reference = [=](Values& v) {
+    for (std::int64_t i = 0; i < v["a"].size(); ++i) {
+      v["d_a"][i] = v["d_output"][i] * (1 - gate + gate * v["m"][i]);
+      v["d_m"][i] = v["d_output"][i] * gate * v["a"][i];
+    }
+  };
+  of.steps = {forward, backward};
+  of.loss = [](const Values& v) {
+    double sum = 0;
+    for (std::int64_t i = 0; i < v.at("output").size(); ++i) {
+      sum += v.at("d_output")[i] * v.at("output")[i];
+    }
+    return sum;
+  };
+  of.derivatives = {{"a", [](const Values& v) { return v.at("d_a"); }},
+                    {"m", [](const Values& v) { return v.at("d_m"); }}};
+  cases.push_back(std::move(of));
+}
+
 // Outputs that are inputs, as the contract allows, give what separate tensors give.
 void add_in_place(Cases& cases) {
   Case of;
@@ -170,6 +214,11 @@ void add_in_place(Cases& cases) {
     gradient.add = add.clone();
     ops::gradient_forward(gradient, gradient.add);
     equal(gradient.add, apart, "gradient_forward");
+
+    const Tensor d_m(shape, Dtype::f32, Tag::workspace), over = g.clone();
+    ops::gated_product_backward(0.5, g, x1, x2, apart, d_m);
+    ops::gated_product_backward(0.5, over, x1, x2, over, d_m);
+    equal(over, apart, "gated_product_backward");
   };
   cases.push_back(std::move(of));
 }
@@ -219,6 +268,8 @@ void pointwise_cases(Cases& cases) {
     add_axpby(cases, any, -2, 1);
     add_axpby(cases, any, 1, 0.5);
   }
+  for (const double gate : {1.0, 0.25, 0.0, -2.0}) add_product(cases, {3, 5, 4, 7}, gate);
+  add_product(cases, {1003}, 0.5);
   add_in_place(cases);
   add(cases, {128, 32, 32, 16},
       {.input = {.a1 = true, .b1 = true, .x2 = true, .relu = true},

@@ -88,6 +88,7 @@ Cases all_cases() {
   stream_cases(cases);
   ck_cases(cases);
   flow_cases(cases);
+  temporal_cases(cases);
   return cases;
 }
 

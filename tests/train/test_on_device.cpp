@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "io/file.h"
+#include "models/st_resnet.h"
 #include "support/catch.h"
 #include "train/depth.h"
 #include "train/run.h"
@@ -188,6 +189,60 @@ TEST_CASE("a C^k network takes the same steps", "[device]") {
   Way way{"ck", models::make_arch("ck", {.height = 1, .width = 1, .channels = 2, .classes = 2}),
           Dtype::f64};
   CHECK(distance(trained(way, gpu), trained(way, cpu)) < 1e-9);
+}
+
+TEST_CASE("a network for video takes the same steps", "[device]") {
+  if (no_device()) RN_SKIP("no CUDA device");
+  using models::Connection, models::TemporalPool;
+  const auto steps = [](const models::StSpec& spec, Dtype dtype, Device device) {
+    models::StNetwork network(spec, dtype, device);
+    network.initialize(3);
+    network.store().require_gradients();
+    Optimizer optimizer({}, network.store());
+    TensorPool pool(device);
+    models::StSaved saved;
+    std::vector<double> all;
+    const auto keep = [&](const Tensor& tensor) {
+      const Tensor host = tensor.on(cpu);
+      with_float(host.dtype(), "test", [&]<class T>() {
+        for (const T x : host.span<T>()) all.push_back(static_cast<double>(x));
+      });
+    };
+    for (std::int64_t step = 0; step < 3; ++step) {
+      const models::StInput input{batch_of(*spec.appearance, dtype, 6).images,
+                                  batch_of(*spec.motion, dtype, 6).images, 2};
+      const nn::Pass pass{pool, default_stream(device), true, true};
+      network.store().zero_gradients();
+      const models::StLogits logits = network.forward(input, pass, saved);
+      network.backward(logits, pass, saved);  // of half the sum of their squares
+      CHECK(optimizer.step(0.01, step + 1).empty());
+      network.commit(saved);
+    }
+    for (const auto& p : network.store().parameters()) keep(p->value);
+    for (const auto& s : network.store().states()) keep(s->value);
+    return all;
+  };
+  for (const Connection connection : {Connection::additive, Connection::multiplicative}) {
+    for (const TemporalPool pool : {TemporalPool::after_average, TemporalPool::before_average}) {
+      const models::StSpec spec = models::make_st_spec("resnet14-cifar", {.height = 8,
+                                                                          .width = 8,
+                                                                          .classes = 4,
+                                                                          .base_width = 4,
+                                                                          .flow_stack = 2,
+                                                                          .connection = connection,
+                                                                          .gate = 0.5,
+                                                                          .temporal_pool = pool,
+                                                                          .pool_size = 2,
+                                                                          .pool_stride = 1});
+      for (const Dtype dtype : {Dtype::f64, Dtype::f32, Dtype::bf16}) {
+        INFO(to_string(connection) << " " << to_string(pool) << " " << to_string(dtype));
+        const std::vector<double> there = steps(spec, dtype, gpu);
+        const double tolerance = dtype == Dtype::f64 ? 1e-9 : dtype == Dtype::f32 ? 2e-4 : 3e-2;
+        CHECK(distance(there, steps(spec, dtype, cpu)) < tolerance);
+        if (dtype == Dtype::f32) CHECK((steps(spec, dtype, gpu) == there));
+      }
+    }
+  }
 }
 
 TEST_CASE("a training on the device is stopped, goes on and ends in the same bytes", "[device]") {

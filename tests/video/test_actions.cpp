@@ -19,9 +19,8 @@ TEST_CASE("no time of a clip tells its motion: poses are spread alike", "[video]
       for (int i = 0; i < grid; ++i) {
         const double p = (i + 0.5) / grid;
         const Pose pose = pose_at(motion, {p, p, p, p}, travel);
-        const double size =
-            std::log(pose.radius / smallest_radius) / std::log(largest_radius / smallest_radius);
-        const double all[] = {pose.x, pose.y, size, pose.angle / (2 * std::numbers::pi)};
+        const double level = pose.level - std::floor(pose.level);
+        const double all[] = {pose.x, pose.y, level, pose.angle / (2 * std::numbers::pi)};
         for (std::size_t k = 0; k < 4; ++k) {
           REQUIRE(all[k] > -1e-9);
           REQUIRE(all[k] < 1 + 1e-9);
@@ -45,10 +44,36 @@ TEST_CASE("each motion changes its own coordinate, its own way", "[video]") {
   CHECK(after(3).y == Approx(0.6));
   CHECK(after(4).angle > before.angle);
   CHECK(after(5).angle < before.angle);
-  CHECK(after(6).radius > before.radius);
-  CHECK(after(7).radius < before.radius);
+  CHECK(after(6).level > before.level);
+  CHECK(after(7).level < before.level);
   CHECK(after(1).y == before.y);
   CHECK(after(6).x == before.x);
+}
+
+TEST_CASE("figures grow without a jump, and one picture shows no level above another", "[video]") {
+  // Where a level ends, the next begins: the largest has faded, the smallest has not come up yet.
+  const auto before = figures_at(3 - 1e-9), after = figures_at(3);
+  CHECK(before[0].cover < 1e-6);
+  CHECK(after[nested - 1].cover < 1e-6);
+  for (std::size_t i = 0; i + 1 < nested; ++i) {
+    CHECK(before[i + 1].radius == Approx(after[i].radius));
+    CHECK(before[i + 1].cover == Approx(after[i].cover).margin(1e-6));
+    CHECK(before[i + 1].skin == after[i].skin);
+  }
+  for (const double level : {-7.25, -0.5, 0.0, 0.3, 12.9}) {
+    const auto one = figures_at(level), other = figures_at(level + 5);
+    for (std::size_t i = 0; i < nested; ++i) {
+      CHECK(one[i].radius == Approx(other[i].radius));
+      CHECK(one[i].cover == Approx(other[i].cover).margin(1e-9));
+      REQUIRE(one[i].skin >= 0);
+      REQUIRE(one[i].skin < skins);
+      if (i > 0) CHECK(one[i].radius == Approx(one[i - 1].radius / 2));
+    }
+  }
+  // To grow is to grow: the same figure is larger at a higher level.
+  const auto small = figures_at(0.2), large = figures_at(0.7);
+  CHECK(large[1].skin == small[1].skin);
+  CHECK(large[1].radius > small[1].radius * 1.3);
 }
 
 TEST_CASE("clips of actions: names, same numbers same clip, something moves", "[video]") {

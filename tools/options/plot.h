@@ -22,25 +22,27 @@ struct PlotTool {
 
 inline void bind(CLI::App& app, PlotTool& o) {
   app.add_option("FILE", o.files,
-                 "Models from resnet-train, results of resnet-lesion, resnet-paths, "
-                 "revnet-memprof, resnet-geometry; - is stdin")
+                 "Models from resnet-train, results of resnet-eval, video-twostream, "
+                 "resnet-lesion, resnet-paths, revnet-memprof, resnet-geometry; - is stdin")
       ->type_name("FILE")
       ->required();
-  app.add_option("--show", o.show,
-                 "Models: panels, error (the default), loss, lr. Lesions: error, loss, flips or "
-                 "confidence. Paths: lengths, sampled, effective, weights, damage; of tables also "
-                 "boundaries, branches. Memory: depth (the default), timeline, cost, angle; of "
-                 "tables also peaks, reconstruction, fits, limits. Geometry: layers, ellipses, "
-                 "trajectories, spectrum, rank, converge, path, eigenvectors")
+  app.add_option(
+         "--show", o.show,
+         "Models: panels, error (the default), loss, lr. Lesions: error, loss, flips or "
+         "confidence. Paths: lengths, sampled, effective, weights, damage; of tables also "
+         "boundaries, branches. Memory: depth (the default), timeline, cost, angle; of "
+         "tables also peaks, reconstruction, fits, limits. Geometry: layers, ellipses, "
+         "trajectories, spectrum, rank, converge, path, eigenvectors. Evaluations: accuracy (the "
+         "default), confusion")
       ->type_name("WHAT")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CLI::IsMember(
-          {"error",   "loss",      "lr",      "flips",       "confidence",   "lengths",
-           "sampled", "effective", "weights", "damage",      "boundaries",   "branches",
-           "depth",   "timeline",  "cost",    "angle",       "peaks",        "reconstruction",
-           "fits",    "limits",    "layers",  "ellipses",    "trajectories", "spectrum",
-           "rank",    "converge",  "path",    "eigenvectors"}));
+          {"error",   "loss",      "lr",      "flips",        "confidence",   "lengths",
+           "sampled", "effective", "weights", "damage",       "boundaries",   "branches",
+           "depth",   "timeline",  "cost",    "angle",        "peaks",        "reconstruction",
+           "fits",    "limits",    "layers",  "ellipses",     "trajectories", "spectrum",
+           "rank",    "converge",  "path",    "eigenvectors", "accuracy",     "confusion"}));
   app.add_option("--label", o.labels,
                  "Name of a model or study in the legend; once for each, in order")
       ->type_name("TEXT")

@@ -37,6 +37,9 @@ void operand_backward(const Gradient& gradient, const Operand& input, const Tens
                       const Reductions& reductions);
 void gradient_forward(const Gradient& gradient, const Tensor& output);
 void axpby(double alpha, const Tensor& x, double beta, const Tensor& y);
+void gated_product_forward(double gate, const Tensor& a, const Tensor& m, const Tensor& output);
+void gated_product_backward(double gate, const Tensor& d_output, const Tensor& a, const Tensor& m,
+                            const Tensor& d_a, const Tensor& d_m);
 
 void global_average_pool_forward(const Operand& input, const Tensor& output);
 void global_average_pool_backward(const Tensor& d_output, const Operand& input,

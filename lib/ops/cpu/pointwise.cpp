@@ -77,4 +77,35 @@ void axpby(double alpha, const Tensor& x, double beta, const Tensor& y) {
   });
 }
 
+void gated_product_forward(double gate, const Tensor& a, const Tensor& m, const Tensor& output) {
+  with_activation(a.dtype(), "gated_product_forward", [&]<class T>() {
+    using W = Wide<T>;
+    const W g = static_cast<W>(gate), rest = W(1) - g;
+    const T *x = a.data<T>(), *by = m.data<T>();
+    T* y = output.data<T>();
+    parallel_for(lanes(), [&](int lane) {
+      const Range range = lane_range(a.size(), lanes(), lane);
+      for (std::int64_t i = range.begin; i < range.end; ++i) y[i] = T(x[i] * (rest + g * by[i]));
+    });
+  });
+}
+
+void gated_product_backward(double gate, const Tensor& d_output, const Tensor& a, const Tensor& m,
+                            const Tensor& d_a, const Tensor& d_m) {
+  with_activation(a.dtype(), "gated_product_backward", [&]<class T>() {
+    using W = Wide<T>;
+    const W g = static_cast<W>(gate), rest = W(1) - g;
+    const T *d = d_output.data<T>(), *x = a.data<T>(), *by = m.data<T>();
+    T *d_x = d_a.data<T>(), *d_by = d_m.data<T>();
+    parallel_for(lanes(), [&](int lane) {
+      const Range range = lane_range(a.size(), lanes(), lane);
+      for (std::int64_t i = range.begin; i < range.end; ++i) {
+        const W from = d[i];
+        d_x[i] = T(from * (rest + g * by[i]));
+        d_by[i] = T(g * from * x[i]);
+      }
+    });
+  });
+}
+
 }  // namespace rn::ops::cpu

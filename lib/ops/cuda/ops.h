@@ -41,6 +41,10 @@ void operand_backward(const Gradient& gradient, const Operand& input, const Tens
                       const Reductions& reductions, Stream& stream);
 void gradient_forward(const Gradient& gradient, const Tensor& output, Stream& stream);
 void axpby(double alpha, const Tensor& x, double beta, const Tensor& y, Stream& stream);
+void gated_product_forward(double gate, const Tensor& a, const Tensor& m, const Tensor& output,
+                           Stream& stream);
+void gated_product_backward(double gate, const Tensor& d_output, const Tensor& a, const Tensor& m,
+                            const Tensor& d_a, const Tensor& d_m, Stream& stream);
 
 void global_average_pool_forward(const Operand& input, const Tensor& output, Stream& stream);
 void global_average_pool_backward(const Tensor& d_output, const Operand& input,

@@ -1,4 +1,5 @@
 // Pointwise ops on the GPU: one pass over memory, with moments and sums taken on the way.
+#include "ops/cuda/elements.h"
 #include "ops/cuda/ops.h"
 #include "ops/cuda/rows.h"
 
@@ -70,6 +71,28 @@ __global__ void axpby_kernel(std::int64_t size, Wide<T> alpha, const T* x, Wide<
     y[i] = stored_as<T>(beta == Wide<T>(0) ? ax : ax + beta * widen(y[i]));
   }
 }
+
+template <class T>
+struct ProductAt {
+  Wide<T> gate;
+  const T *a, *m;
+  T* y;
+  __device__ void operator()(std::int64_t i) const {
+    y[i] = stored_as<T>(widen(a[i]) * (Wide<T>(1) - gate + gate * widen(m[i])));
+  }
+};
+
+template <class T>
+struct ProductBackwardAt {
+  Wide<T> gate;
+  const T *d, *a, *m;
+  T *d_a, *d_m;
+  __device__ void operator()(std::int64_t i) const {
+    const Wide<T> from = widen(d[i]);
+    d_a[i] = stored_as<T>(from * (Wide<T>(1) - gate + gate * widen(m[i])));
+    d_m[i] = stored_as<T>(gate * from * widen(a[i]));
+  }
+};
 
 template <class T>
 __global__ void add_scaled_kernel(std::int64_t size, double alpha, const double* x, T* y) {
@@ -153,6 +176,28 @@ void axpby(double alpha, const Tensor& x, double beta, const Tensor& y, Stream& 
     launch("axpby", axpby_kernel<T>, dim3(static_cast<unsigned>(blocks)), dim3(256), stream,
            x.size(), static_cast<Wide<T>>(alpha), pointer<T>(x), static_cast<Wide<T>>(beta),
            pointer<T>(y));
+  });
+}
+
+void gated_product_forward(double gate, const Tensor& a, const Tensor& m, const Tensor& output,
+                           Stream& stream) {
+  with_activation(a.dtype(), "gated_product_forward", [&]<class T>() {
+    const ProductAt<T> body{static_cast<Wide<T>>(gate), pointer<T>(a), pointer<T>(m),
+                            pointer<T>(output)};
+    launch_elements("gated_product_forward", a.size(), body, stream);
+  });
+}
+
+void gated_product_backward(double gate, const Tensor& d_output, const Tensor& a, const Tensor& m,
+                            const Tensor& d_a, const Tensor& d_m, Stream& stream) {
+  with_activation(a.dtype(), "gated_product_backward", [&]<class T>() {
+    const ProductBackwardAt<T> body{static_cast<Wide<T>>(gate),
+                                    pointer<T>(d_output),
+                                    pointer<T>(a),
+                                    pointer<T>(m),
+                                    pointer<T>(d_a),
+                                    pointer<T>(d_m)};
+    launch_elements("gated_product_backward", a.size(), body, stream);
   });
 }
 

@@ -1,0 +1,57 @@
+// Evaluation of two-stream networks, and what they say of single clips: the doing of
+// video-twostream eval and predict.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/provenance.h"
+#include "train/evaluate_report.h"
+#include "video/twostream.h"
+
+namespace rn::video {
+
+struct TwoStreamEval {
+  std::string model;                                // path or "-"
+  ClipData data = {};                               // an empty URI: what the model was trained on
+  std::optional<int> short_side = {}, frames = {};  // unset: as in training
+  std::optional<bool> flip = {};
+  data::Split split = data::Split::test;
+  std::int64_t limit = -1;
+  Dtype dtype = Dtype::f32;
+  Device device = cpu;
+  train::ReportOptions report = {};
+  std::string output = {};  // result file of kind "evaluation"; empty: none
+  std::string table = {};   // clip by clip, .csv or .tsv; empty: none
+  bool force = false;
+  bool volatile_provenance = true;
+  io::Provenance provenance = {};
+  Progress* progress = nullptr;
+  std::function<bool()> stop = {};
+};
+
+struct TwoStreamReport {
+  std::string text;
+  io::Json json;
+  std::vector<Skipped> skipped;
+  std::int64_t clips = 0, nonfinite = 0;
+  bool stopped = false;  // nothing was written
+};
+
+// Errors: usage (outputs, no data, too few frames), input (model, data, classes that differ),
+// failed.
+TwoStreamReport evaluate_two_stream(const TwoStreamEval& run);
+
+struct TwoStreamPredict {
+  TwoStreamEval how;                // its model, data (without URI), frames, flip, dtype, ...
+  std::vector<std::string> inputs;  // clips, folders, lists
+  int top = 5;
+};
+
+// A table: clip, rank, class, probability and the scores of the streams, the `top` best classes of
+// every clip. Probabilities are those of the mean score.
+TwoStreamReport predict_two_stream(const TwoStreamPredict& run);
+
+}  // namespace rn::video

@@ -1,0 +1,110 @@
+#!/bin/sh
+# stresnet.sh BUILD SCALE [VIDEOS]: "Spatiotemporal Residual Networks for Video Action Recognition" (Feichtenhofer,
+# Pinz, Wildes 2016): the five rows of Table 3, on the splits of UCF101 or HMDB51. VIDEOS is the folder of clips, with the
+# split lists in it or in a folder in it; without, the built-in films stand in. SCALE is
+#   smoke  a few minutes, on a few built-in films: everything runs, nothing is learnt from the numbers
+#   cpu    an hour or two on 2 cores: all built-in films (or VIDEOS at 64 pixels), small networks, one split
+#   paper  ResNet-50 from ImageNet (INIT=resnet50.h5, through resnet-convert), 3 splits: weeks without a GPU
+# Leaves BUILD/repro/stresnet. What is finished is not done again: the same command goes on where it was stopped.
+set -eu
+build=$(cd "$1" && pwd)
+scale=$2
+videos=${3:-}
+[ -z "$videos" ] || videos=$(cd "$videos" && pwd)
+init=${INIT:-}
+[ -z "$init" ] || init=$(readlink -f "$init")
+share=$(cd "$(dirname "$0")/.." && pwd)
+PATH=$build/bin:$PATH
+if [ ! -x "$build/bin/video-twostream" ]; then
+  echo "stresnet.sh: built without FFmpeg's libraries: make deps, then make build VIDEO=on" >&2
+  exit 1
+fi
+out=$build/repro/stresnet/$scale
+mkdir -p "$out"
+cd "$out"
+
+step() {
+  printf '$ %s\n' "$*"
+  "$@"
+}
+case $scale in
+  smoke) recipe=short-video films="synth:actions?clips=4&side=32&frames=16" side=32 splits=1
+    brief="--short-side 32 --side 28 --epochs 1 --batch 8 --width 8 --test-frames 6 --warmup 0e" ;;
+  cpu) recipe=short-video films="synth:actions" side=64 splits=1 brief= ;;
+  paper) recipe=video films= side=256 splits="1 2 3" brief=
+    if [ -z "$videos" ] || [ -z "$init" ]; then
+      echo "stresnet.sh: SCALE=paper needs VIDEOS=DIR, and INIT=resnet50.h5, trained on ImageNet" >&2
+      exit 2
+    fi ;;
+  *)
+    echo "stresnet.sh: SCALE is smoke, cpu or paper, not '$scale'" >&2
+    exit 2
+    ;;
+esac
+if [ -z "$videos" ]; then
+  step resnet-data "$films" -o films
+  videos=$out/films
+fi
+# Clips that cannot be used are told of (exit status 3), and the others go on.
+skips() {
+  code=0
+  step "$@" || code=$?
+  [ $code = 0 ] || [ $code = 3 ] || exit $code
+}
+skips video-flow "$videos" -o flow --short-side $side -q
+
+# shellcheck disable=SC2086 # options are words
+for split in $splits; do
+  data=clips:$videos
+  [ -d "$videos/train" ] || data="$data?split=$split"
+  row() { # row NAME RECIPE OPTION...
+    name=$1 config=$2
+    shift 2
+    [ -e "$name-$split.h5" ] ||
+      skips video-twostream train --config "$share/recipes/$recipe-$config.toml" --data "$data" --flow flow "$@" $brief \
+        -o "$name-$split.h5" --log "$name-$split.jsonl" --resume -q
+    [ -e "$name-$split-eval.h5" ] ||
+      skips video-twostream eval "$name-$split.h5" --data "$data" --flow flow -o "$name-$split-eval.h5" -q >"$name-$split.txt"
+  }
+  case $recipe in
+    short-video) st=st star=star ;;
+    *) st=st star=st-star ;;
+  esac
+  row appearance appearance ${init:+--init-from "$init"}
+  row motion motion ${init:+--init-from "$init"}
+  # The scores of the two, averaged: trained no further, at a rate of 0.
+  row two-stream $st --connection none --no-temporal --init-from "appearance-$split.h5,motion-$split.h5" \
+    --steps 1i --schedule constant --lr 0 --momentum 0 --weight-decay 0 --bn-momentum 1e-9
+  row st-resnet $st --init-from "appearance-$split.h5,motion-$split.h5"
+  row st-resnet-star $star --init-from "st-resnet-$split.h5" ${brief:+--frames 5 --stride 1-3}
+done
+
+# Table 3, with the mean over splits. Published: the mean of 3 splits.
+# shellcheck disable=SC2086
+{
+  printf 'network'
+  for split in $splits; do printf '\tsplit %s' "$split"; done
+  printf '\tmean\tUCF101 published\tHMDB51 published\n'
+  while read -r name ucf hmdb; do
+    printf '%s' "$name"
+    sum=0 count=0
+    for split in $splits; do
+      accuracy=$(resnet-plot "$name-$split-eval.h5" --table | awk -F '\t' 'END { print $3 }')
+      printf '\t%s' "$accuracy"
+      sum=$(awk -v a="$sum" -v b="$accuracy" 'BEGIN { print a + b }') count=$((count + 1))
+    done
+    printf '\t%s\t%s\t%s\n' "$(awk -v a="$sum" -v n="$count" 'BEGIN { printf "%.2f", a / n }')" "$ucf" "$hmdb"
+  done <<ROWS
+appearance 82.29 43.42
+motion 79.05 55.47
+two-stream 89.47 60.59
+st-resnet 92.76 65.57
+st-resnet-star 93.46 66.41
+ROWS
+} >table3.tsv
+first=${splits%% *}
+step resnet-plot "appearance-$first-eval.h5" "motion-$first-eval.h5" "two-stream-$first-eval.h5" \
+  "st-resnet-$first-eval.h5" "st-resnet-star-$first-eval.h5" --label appearance --label motion --label two-stream \
+  --label ST-ResNet --label 'ST-ResNet*' --size 640x320 --force -o table3.svg
+step resnet-plot "st-resnet-$first-eval.h5" --show confusion --force -o confusion.svg
+cat table3.tsv

@@ -1,0 +1,135 @@
+#!/bin/sh
+# video-twostream from the outside: training from streams to the whole, evaluation, prediction,
+# resuming, bad clips, exit codes.
+set -eu
+: "${SOURCE:?}" "${BUILD:?}"
+PATH=$BUILD/bin:$PATH
+if [ ! -x "$BUILD/bin/video-twostream" ]; then
+  echo "skipped: built without FFmpeg"
+  exit 77
+fi
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+bad=0
+complain() {
+  echo "$*"
+  bad=1
+}
+expect() { # expect CODE WORDS COMMAND...: exits with CODE and says WORDS on stderr
+  want=$1 words=$2
+  shift 2
+  code=0
+  "$@" >out 2>err </dev/null || code=$?
+  [ "$code" = "$want" ] || complain "$*: exit $code instead of $want: $(cat err)"
+  grep -qF -e "$words" err || [ -z "$words" ] || complain "$*: does not say '$words': $(cat err)"
+}
+refuse() { # the same, at once: one line, nothing on stdout
+  expect "$@"
+  shift 2
+  [ "$(wc -l <err)" = 1 ] || complain "$*: more than one line: $(cat err)"
+  [ ! -s out ] || complain "$*: wrote to stdout"
+}
+
+resnet-data "synth:actions?clips=2&test=1&side=32&frames=12" -o films >/dev/null
+video-flow films -o flow --progress never >/dev/null 2>&1
+quiet="-q --no-provenance --progress never"
+train="video-twostream train --data clips:films --flow flow --arch resnet14-cifar --width 4 \
+  --short-side 32 --batch 6 --epochs 2 --lr 0.02 --test-frames 6 $quiet"
+
+# The rows of Table 3, one from another.
+expect 0 "" $train --streams appearance --no-temporal -o appearance.h5 --log log.jsonl
+grep -q '^appearance.h5: resnet14-cifar of .* test error' out || complain "summary: $(cat out)"
+grep -q '"event":"epoch"' log.jsonl || complain "no epoch in the log"
+expect 0 "" $train --streams motion --no-temporal --crop corners -o motion.h5
+expect 0 "" $train --connection none --no-temporal --init-from appearance.h5,motion.h5 -o two.h5
+expect 0 "" $train --frames 3 --stride 2-4 --init-from appearance.h5,motion.h5 -o st.h5
+expect 0 "" $train --frames 5 --stride 1-3 --temporal-pool after_average --init-from st.h5 -o star.h5
+expect 0 "" $train --connection multiplicative --frames 2 --micro-batch 3 --init-from motion.h5 -o mul.h5
+resnet-train --arch resnet14-cifar --width 4 --data synth:shapes --limit-train 64 --limit-test 32 \
+  --epochs 1 $quiet -o image.h5 >out
+expect 0 "" $train --frames 2 --init-from image.h5 -o from.h5
+refuse 3 "does not fit" $train --width 8 --init-from image.h5 -o x.h5
+
+# The same bytes with any number of threads, and from a run that was stopped.
+expect 0 "" $train --frames 3 --stride 2-4 --init-from appearance.h5,motion.h5 -o again.h5 --threads 1 --loaders 3
+cmp st.h5 again.h5 || complain "threads change bytes"
+expect 75 "" $train --frames 3 --stride 2-4 --init-from appearance.h5,motion.h5 -o stop.h5 --max-time 0.001s --resume
+[ -f stop.h5.ckpt ] || complain "no checkpoint"
+refuse 2 "another stride" $train --frames 3 --stride 1 --init-from appearance.h5,motion.h5 -o stop.h5 --resume
+times=0
+while [ ! -f stop.h5 ] && [ $times -lt 20 ]; do
+  code=0
+  $train --frames 3 --stride 2-4 --init-from appearance.h5,motion.h5 -o stop.h5 --max-time 0.001s \
+    --resume >out 2>err || code=$?
+  [ $code = 75 ] || [ $code = 0 ] || complain "resuming: exit $code: $(cat err)"
+  times=$((times + 1))
+done
+cmp st.h5 stop.h5 || complain "resuming changes bytes"
+[ ! -e stop.h5.ckpt ] || complain "the checkpoint stays"
+expect 0 "" $train --frames 3 --stride 2-4 --init-from appearance.h5,motion.h5 -o stop.h5 --resume
+
+# Evaluation: tables, results, the same from flow that is computed.
+expect 0 "" video-twostream eval st.h5 --data clips:films --flow flow $quiet --per-class --confusion -o eval.h5 --table eval.tsv
+for word in "^appearance	" "^motion	" "^both	" "^class	count" "^label.prediction	clockwise	"; do
+  grep -q "$word" out || complain "eval: no $word in $(cat out)"
+done
+[ "$(wc -l <eval.tsv)" = 9 ] || complain "table: $(cat eval.tsv)"
+cp out first
+expect 0 "" video-twostream eval st.h5 --data clips:films $quiet --per-class --confusion
+tail -n +2 first >a && tail -n +2 out >b && cmp a b || complain "computed flow differs: $(diff a b)"
+expect 0 "" video-twostream eval st.h5 --data clips:films $quiet --json --split train --limit 8
+grep -q '"count":8,.*"motion":{"errors"' out || complain "odd JSON: $(cat out)"
+expect 0 "" resnet-info eval.h5
+refuse 2 "does not say what it was trained on" video-twostream eval st.h5 $quiet
+refuse 2 "exists already" video-twostream eval st.h5 $quiet -o eval.h5
+refuse 2 "pools over" video-twostream eval star.h5 --test-frames 3 $quiet
+refuse 3 "is an image network" video-twostream eval image.h5 $quiet
+refuse 2 ".csv or a .tsv" video-twostream eval st.h5 --table x.txt $quiet
+expect 0 "" video-twostream eval motion.h5 --data clips:films --flow flow $quiet
+grep -q '^motion	' out && ! grep -q '^both' out || complain "one stream: $(cat out)"
+
+# Prediction for clips without labels.
+expect 0 "" video-twostream predict st.h5 films/test/left --top 2 $quiet --table p.csv
+[ "$(wc -l <out)" = 3 ] && [ "$(wc -l <p.csv)" = 2 ] || complain "predict: $(cat out p.csv)"
+expect 0 "" video-twostream predict st.h5 films/test/left/00000.mp4 $quiet --json
+grep -q '"classes":\[' out || complain "odd JSON: $(cat out)"
+
+# Clips that cannot be used are named, and the rest goes on.
+mkdir clips
+"$BUILD/tests/make-clips" clips
+cp -r films mixed
+cp clips/headless.mp4 clips/text.avi clips/empty.avi clips/sound.avi clips/single.mp4 clips/sizes.ts clips/cut.mkv mixed/train/up
+mixed="$train --data clips:mixed --streams motion --no-temporal --epochs 1"
+expect 3 "7 clips were skipped" $mixed -o mixed.h5 --flow ''
+for name in headless.mp4 text.avi empty.avi sound.avi single.mp4 sizes.ts cut.mkv; do
+  grep -q "skipped: mixed/train/up/$name: " err || complain "$name is not named: $(cat err)"
+done
+[ -f mixed.h5 ] || complain "the others did not go on"
+refuse 3 "mixed/train/up/" $mixed -o strict.h5 --flow '' --strict
+expect 3 "has no flow" video-twostream predict st.h5 clips/good.mp4 --flow flow $quiet
+{ echo "path,label,split" && echo "films/train/up/00000.mp4,up,test" && echo "none.mp4,left,test"; } >list.csv
+expect 3 "none.mp4: no such file" video-twostream eval mixed.h5 --data clips:list.csv $quiet
+grep -q "classes are others" err || complain "other classes are not noticed: $(cat err)"
+
+# Wrong usage.
+refuse 2 "COMMAND is required" video-twostream
+refuse 2 "unknown option --per-class" video-twostream train --per-class
+refuse 2 "expected clips:WHERE" $train --data folder:films -o x.h5
+refuse 2 "connection 'add'" $train --connection add -o x.h5
+refuse 2 "--stride 3-1" $train --stride 3-1 -o x.h5
+refuse 2 "cannot be a stream" $train --arch preresnet20-cifar -o x.h5
+refuse 2 "where does the model go" $train
+refuse 3 "no such folder" $train --data clips:none -o x.h5
+refuse 3 "another size" $train --short-side 30 -o x.h5 --strict
+
+# Recipes: each is one that the tool takes.
+for recipe in "$SOURCE"/share/recipes/*video-*.toml; do
+  name=$(basename "$recipe" .toml)
+  grep -q "video-twostream train --config share/recipes/$name.toml" "$recipe" ||
+    complain "$recipe: does not say how it is used"
+  expect 0 "" video-twostream train --config "$recipe" --data clips:films --arch resnet14-cifar --width 4 \
+    --short-side 32 --side 28 --steps 1 --warmup 0e --batch 4 --micro-batch 2 --limit-test 2 --loaders 1 \
+    --test-frames 9 --eval-every 1e $quiet -o "$name.h5"
+done
+exit $bad
