@@ -60,7 +60,10 @@ void digest_image(std::span<const std::uint8_t> image, std::int32_t label,
 // The digest of a set from those of its images.
 std::string digest_of_set(const Info& info, std::span<const std::uint8_t> digests);
 
-// Images that stay on disk. Labels and digest come from the parts.
-std::unique_ptr<Source> stream_h5(Info info, std::vector<H5Part> parts);
+// Images that stay on disk; labels and digest come from the parts. With `serial` they are read
+// through libhdf5, whatever their layout: only for the thread that uses HDF5, and best in their
+// order.
+std::unique_ptr<Source> stream_h5(Info info, std::vector<H5Part> parts, bool serial,
+                                  const std::string& images_at);
 
 }  // namespace rn::data

@@ -163,15 +163,19 @@ std::unique_ptr<Source> open_h5_files(const Request& request, const std::vector<
       (streaming == Streaming::automatic && bytes <= most_in_memory)) {
     return read_images(request, std::move(info), parts, count);
   }
+  bool serial = false;
   for (const H5Part& part : parts) {
     if (part.rows) continue;
+    serial = true;
+    if (request.serial) break;
     fail(ErrorKind::input,
-         "{}: '{}' {}, so that its images cannot stay on disk; h5:{}?stream=off reads all {} bytes "
-         "into memory, and resnet-data makes files from that which can",
-         part.file, images_of(request), part.why, parse_h5(request.where).where, bytes);
+         "{}: '{}' {}, so that images cannot stay on disk; ?stream=off after the name reads all {} "
+         "bytes into memory, resnet-data h5:... --shard K/N -o PART.h5 makes files of it that can "
+         "stay",
+         part.file, images_of(request), part.why, bytes);
   }
   info.count = count;
-  return stream_h5(std::move(info), std::move(parts));
+  return stream_h5(std::move(info), std::move(parts), serial, images_of(request));
 }
 
 }  // namespace rn::data

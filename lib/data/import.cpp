@@ -225,7 +225,7 @@ Imported import(const ImportOptions& options) {
     const std::int64_t limit = split == Split::train  ? options.limits.train
                                : split == Split::test ? options.limits.test
                                                       : -1;
-    const auto source = open_source(options.uri, split, limit);
+    const auto source = open_serial_source(options.uri, split, limit);
     const Info& info = source->info();
     if (summary.splits.empty()) {
       summary.uri = info.uri;

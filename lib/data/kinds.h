@@ -20,6 +20,7 @@ struct Request {
   std::string where;  // after the colon
   Split split = Split::train;
   std::int64_t limit = -1;  // samples to keep; -1: all
+  bool serial = false;      // only the thread that uses HDF5 will read
 
   std::int64_t keep(std::int64_t count) const { return limit < 0 ? count : std::min(limit, count); }
 };

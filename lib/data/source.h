@@ -68,6 +68,11 @@ class Source {
 // files, labels out of range).
 std::unique_ptr<Source> open_source(const std::string& uri, Split split, std::int64_t limit = -1);
 
+// The same for who reads in the thread that uses HDF5, one sample after the other: then large sets
+// are opened too whose layout no other thread could read.
+std::unique_ptr<Source> open_serial_source(const std::string& uri, Split split,
+                                           std::int64_t limit = -1);
+
 // The splits a set has, in the order train, val, test. Errors: as open_source.
 std::vector<Split> source_splits(const std::string& uri);
 

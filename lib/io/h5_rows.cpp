@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t head_bytes = std::uint64_t{1} << 20;  // looked at before libhdf5 is
 // libhdf5 1.10 looks for the n-th chunk from the first one on.
-constexpr std::uint64_t most_chunks = std::uint64_t{1} << 16;
+constexpr std::uint64_t most_chunks = std::uint64_t{1} << 15;
 
 // The addresses of the chunks of a data set of whole rows, in the order of its rows. Nothing, and
 // `why`, where they are of another kind. Errors (input): damaged.
