@@ -143,6 +143,10 @@ bench: build ## networks beside PyTorch (PYTHON with torch) and the convolutions
 	@$(PYTHON) tests/bench/bench.py $(BUILD)/bin $(BENCH)
 	@$(BUILD)/bin/check-ops --bench
 
+.PHONY: bench-loader
+bench-loader: build ## JPEGs read, beside training (PYTHON with numpy and pillow; BENCH="--images 2000")
+	@$(PYTHON) tests/bench/loader.py $(BUILD)/bin $(BENCH)
+
 .PHONY: repro-ensembles
 repro-ensembles: build ## the studies of Veit et al. 2016: SCALE=smoke|cpu|paper, CIFAR10=DIR, MODEL=FILE
 	@MODEL="$(MODEL)" sh share/repro/ensembles.sh $(BUILD) $(or $(SCALE),smoke) \

@@ -1,6 +1,8 @@
-// resnet-data: what is in a data set; brings it into one HDF5 file.
+// resnet-data: what is in a data set; brings it into HDF5 files.
 #include <fmt/format.h>
 
+#include "base/shard.h"
+#include "cli/progress.h"
 #include "cli/run_tool.h"
 #include "data/import.h"
 #include "data/montage.h"
@@ -16,7 +18,7 @@ struct Options {
   cli::CommonOptions common;
   data::ImportOptions import;
   bool info = false;
-  std::string montage;
+  std::string montage, shard;
   data::MontageOptions look;
   tools::AugmentTool augment;
 };
@@ -38,6 +40,10 @@ void bind(CLI::App& app, Options& o) {
       ->type_name("N")
       ->default_str("")
       ->check(cli::whole(1));
+  cli::not_recipe(app.add_option("--shard", o.shard,
+                                 "Take part K of N of every split, K/N; auto: as the Slurm job "
+                                 "array says"))
+      ->type_name("K/N");
   app.add_option("--montage", o.montage,
                  "Draw training samples as the trainer sees them, into this PNG file")
       ->type_name("FILE");
@@ -81,6 +87,9 @@ int run(const Options& o, const cli::Invocation& call) {
   io::Provenance provenance = io::start_provenance(call.tool, call.command_line);
   data::ImportOptions options = o.import;
   options.keep = writes && !o.common.dry_run;
+  if (!o.shard.empty()) options.shard = parse_shard(o.shard);
+  const auto progress = cli::make_progress({.mode = o.common.progress, .quiet = call.quiet});
+  options.progress = progress.get();
   data::Imported imported = data::import(options);
   if (options.keep) {
     provenance.config = call.recipe;
@@ -102,5 +111,5 @@ int run(const Options& o, const cli::Invocation& call) {
 
 int main(int argc, char** argv) {
   return cli::run_tool<Options>(
-      argc, argv, {"resnet-data", "Show a data set, or bring it into one HDF5 file"}, bind, run);
+      argc, argv, {"resnet-data", "Show a data set, or bring it into HDF5 files"}, bind, run);
 }

@@ -53,7 +53,8 @@ struct Batcher::Impl {
   bool stop = false, finished = false;
   std::exception_ptr error;
   std::thread thread;
-  Workers workers;  // used by that thread only
+  Workers workers;                // used by that thread only
+  std::int64_t announced_to = 0;  // batches of the epoch; likewise
 
   Impl(const Source& s, BatcherOptions o)
       : source(s),
@@ -135,6 +136,7 @@ struct Batcher::Impl {
       }
       Batch* slot = take_empty();
       if (!slot) return;
+      announce(order, number);
       fill(*slot, order, epoch, number);
       {
         const std::lock_guard lock(mutex);
@@ -145,6 +147,18 @@ struct Batcher::Impl {
         number = 0;
         ++epoch;
       }
+    }
+  }
+
+  // What comes some batches later; at the start of an epoch also what comes until then.
+  void announce(const std::vector<std::int64_t>& order, std::int64_t number) {
+    if (!source.costly()) return;
+    const bool fresh = number == 0 || announced_to < number;
+    const std::int64_t from = fresh ? number : announced_to;
+    announced_to = std::min(number + options.ahead + 1, per_epoch);
+    const std::int64_t end = std::min(announced_to * options.batch, count);
+    for (std::int64_t i = from * options.batch; i < end; ++i) {
+      source.announce(order[static_cast<std::size_t>(i)]);
     }
   }
 

@@ -1,9 +1,11 @@
-// What is in a data set, and bringing it into one HDF5 file: the doing of resnet-data.
+// What is in a data set, and bringing it into HDF5 files: the doing of resnet-data.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "base/progress.h"
+#include "base/shard.h"
 #include "data/source.h"
 #include "io/h5.h"
 #include "io/json.h"
@@ -19,6 +21,7 @@ struct SplitSummary {
   Split split = Split::train;
   std::string digest;
   std::int64_t count = 0;
+  std::int64_t first = 0, total = 0;  // of a shard: its first image, images of the whole split
   std::vector<std::int64_t> per_class;
   std::vector<double> mean, stddev;  // per channel, on the 0..1 scale
 };
@@ -27,26 +30,44 @@ struct Summary {
   std::string uri;
   std::int64_t height = 0, width = 0, channels = 0;
   std::vector<std::string> class_names;
+  Shard shard;
   std::vector<SplitSummary> splits;
 };
 
-// Adds what `source` holds; the summary of a set is that of its splits. Errors (input): shapes or
-// classes differ from the splits before.
-void summarize(Summary& summary, const Source& source, Split split);
+// Part `shard` of a source, which must outlive it: samples in their order, cut into nearly equal
+// parts. The digest stays that of the whole.
+class PartSource : public Source {
+ public:
+  PartSource(const Source& whole, const Shard& shard);
+  std::int64_t first() const { return first_; }
+  std::int32_t read(std::int64_t index, std::span<std::uint8_t> image) const override;
+  std::int32_t read_point(std::int64_t index, std::span<double> point) const override;
+  bool costly() const override { return whole_.costly(); }
+  bool small() const override { return whole_.small(); }
+  void announce(std::int64_t index) const override { whole_.announce(first_ + index); }
+
+ private:
+  const Source& whole_;
+  std::int64_t first_;
+};
 
 std::int64_t bytes_of(const Summary& summary);  // of all images and labels
 
 std::string to_text(const Summary& summary);  // a few lines, for people
 io::Json to_json(const Summary& summary);
 
-// Adds a split to a data file: <split>/images uint8 [N, H, W, C] in chunks of whole images of about
-// 1 MiB, <split>/labels int32 [N].
-void write_split(io::H5& file, const Source& source, Split split);
+// Adds a split to a data file: <split>/images uint8 [N, H, W, C] in one piece, <split>/labels int32
+// [N], <split>/sha256 uint8 [N, 32]; of points images float64 and labels. Returns how many samples
+// each class has. Errors: input, those of reading.
+std::vector<std::int64_t> write_split(io::H5& file, const Source& source, Split split,
+                                      Progress& progress);
 
 struct ImportOptions {
   std::string uri;
   Limits limits;
   bool keep = false;  // make the file; else only look
+  Shard shard = {};   // keep this part of every split
+  Progress* progress = nullptr;
 };
 
 struct Imported {
@@ -54,7 +75,8 @@ struct Imported {
   io::H5 file;  // complete but for the provenance, whose inputs are the splits' digests
 };
 
-// Opens every split of the set in turn, looks at it, and keeps it when asked to.
+// Opens every split of the set in turn, looks at it, and keeps it when asked to. Where samples take
+// long to read, threads() of them are read at once. Errors: usage, input.
 Imported import(const ImportOptions& options);
 
 // The provenance's inputs: each split's URI and digest.

@@ -10,12 +10,17 @@
 
 namespace rn::data {
 
+// Bytes of images up to which a set is small: read into memory without being asked to, and measured
+// as a whole.
+constexpr std::int64_t most_in_memory = std::int64_t{1} << 30;
+
 // What an opener is given.
 struct Request {
   std::string uri;    // as given, for Info
   std::string where;  // after the colon
   Split split = Split::train;
   std::int64_t limit = -1;  // samples to keep; -1: all
+  bool serial = false;      // only the thread that uses HDF5 will read
 
   std::int64_t keep(std::int64_t count) const { return limit < 0 ? count : std::min(limit, count); }
 };
@@ -26,6 +31,9 @@ class MemorySource : public Source {
   // Fills in count from the labels. Errors (shape): sizes do not agree.
   MemorySource(Info info, std::vector<std::uint8_t> images, std::vector<std::int32_t> labels);
   std::int32_t read(std::int64_t index, std::span<std::uint8_t> image) const override;
+  bool small() const override {
+    return static_cast<std::int64_t>(images_.size()) <= most_in_memory;
+  }
 
  private:
   std::vector<std::uint8_t> images_;

@@ -6,7 +6,7 @@
 
 namespace rn::data {
 
-constexpr std::size_t most_costly = 4000;  // images of a costly source that are measured
+constexpr std::size_t most_measured = 4000;  // images of a source that is not small
 
 const char* to_string(NormalizationKind kind) {
   switch (kind) {
@@ -65,8 +65,9 @@ Normalization measure_normalization(const Source& source, std::span<const std::i
   // Sums of bytes and of their squares are integers: exact, in any order.
   std::vector<std::int64_t> sum(area * channels, 0), square(channels, 0);
   std::vector<std::uint8_t> image(area * channels);
-  // Where an image takes long to read, some thousands tell enough: every so many-th.
-  const std::size_t every = source.costly() ? (indices.size() + most_costly - 1) / most_costly : 1;
+  // Where reading all takes long, some thousands tell enough: every so many-th.
+  const std::size_t every =
+      source.small() ? 1 : (indices.size() + most_measured - 1) / most_measured;
   std::size_t read = 0;
   for (std::size_t i = 0; i < indices.size(); i += every, ++read) {
     source.read(indices[i], image);

@@ -96,13 +96,26 @@ std::vector<Split> source_splits(const std::string& uri) {
   return kind->splits(where);
 }
 
-std::unique_ptr<Source> open_source(const std::string& uri, Split split, std::int64_t limit) {
+namespace {
+
+std::unique_ptr<Source> open(const std::string& uri, Split split, std::int64_t limit, bool serial) {
   const auto [kind, where] = parse_uri(uri);
   const bool in_file = kind->splits != train_and_test;  // then the opener looks
   if (split == Split::val && !in_file) {
     fail(ErrorKind::usage, "data '{}' has no val split of its own (train and test)", uri);
   }
-  return kind->open({uri, where, split, limit});
+  return kind->open({uri, where, split, limit, serial});
+}
+
+}  // namespace
+
+std::unique_ptr<Source> open_source(const std::string& uri, Split split, std::int64_t limit) {
+  return open(uri, split, limit, false);
+}
+
+std::unique_ptr<Source> open_serial_source(const std::string& uri, Split split,
+                                           std::int64_t limit) {
+  return open(uri, split, limit, true);
 }
 
 std::int32_t Source::read_point(std::int64_t, std::span<double>) const {

@@ -46,6 +46,11 @@ class Source {
                                    std::span<std::uint8_t> image) const;
   // Whether samples take long to read, so that several threads pay.
   virtual bool costly() const { return false; }
+  // Whether there are so few bytes that all are read to measure the normalisation: decided by what
+  // the set is, not by how it is read.
+  virtual bool small() const { return !costly(); }
+  // Says that a sample will be read soon, so that the system may fetch it meanwhile. Thread-safe.
+  virtual void announce(std::int64_t) const {}
   // Side of the window that read() takes, as a share of the image's shorter side.
   virtual double crop_share() const { return 1; }
   // What people call the sample: its number, or its file.
@@ -62,6 +67,11 @@ class Source {
 // `limit`. Errors: usage (unknown kind, listing the known ones), input (missing, short, oversized
 // files, labels out of range).
 std::unique_ptr<Source> open_source(const std::string& uri, Split split, std::int64_t limit = -1);
+
+// The same for who reads in the thread that uses HDF5, one sample after the other: then large sets
+// are opened too whose layout no other thread could read.
+std::unique_ptr<Source> open_serial_source(const std::string& uri, Split split,
+                                           std::int64_t limit = -1);
 
 // The splits a set has, in the order train, val, test. Errors: as open_source.
 std::vector<Split> source_splits(const std::string& uri);

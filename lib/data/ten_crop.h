@@ -13,6 +13,8 @@ constexpr std::int64_t ten_views = 10;
 class TenCrop : public Source {
  public:
   explicit TenCrop(const Source& source);
+  bool small() const override { return source_.small(); }
+  void announce(std::int64_t index) const override { source_.announce(index / ten_views); }
   std::int32_t read(std::int64_t index, std::span<std::uint8_t> image) const override;
   bool costly() const override { return source_.costly(); }
 

@@ -29,7 +29,9 @@ std::string sha256(std::span<const std::byte> bytes);
 class Sha256 {
  public:
   Sha256& update(std::span<const std::byte> bytes);
-  std::string hex() const;  // of what was given so far
+  // Of what was given so far.
+  std::array<std::byte, 32> bytes() const;
+  std::string hex() const;
 
  private:
   std::array<std::uint32_t, 8> state_ = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,

@@ -93,10 +93,11 @@ H5 H5::open(const std::string& path, std::string_view expected) {
 
 H5 H5::open_image(Bytes image, std::string name, std::string_view expected) {
   silence_hdf5();
-  check_image(image, name, expected);
+  check_image(image, image.size(), name, expected);
   auto impl = std::make_unique<Impl>();
   impl->name = std::move(name);
   impl->bytes = std::move(image);
+  impl->size = impl->bytes.size();
   const Handle fapl = access_list(false);
   H5FD_file_image_callbacks_t callbacks{
       lend, keep, refuse, leave, same, forget, impl->bytes.data()};

@@ -1,11 +1,13 @@
 // An HDF5 file in memory. Files are built and read as images (core driver), so that a file and a
 // pipe carry the same bytes, a full disk is our error and libhdf5 never holds a half-written file.
+// Only large data sets are read where they lie (open_on_disk).
 // One thread at a time may use this room. Only lib/io includes hdf5.h.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +16,8 @@
 #include "tensor/tensor.h"
 
 namespace rn::io {
+
+class RowsOnDisk;  // io/rows.h
 
 using Bytes = std::vector<std::byte>;
 
@@ -25,6 +29,9 @@ class H5 {
   // message is one line that names the file, what it is instead, and what was `expected`.
   static H5 open(const std::string& path, std::string_view expected = any_file);
   static H5 open_image(Bytes image, std::string name, std::string_view expected = any_file);
+  // The same of a regular file that stays where it is: only its structure and what is asked for are
+  // read. For files larger than memory.
+  static H5 open_on_disk(const std::string& path, std::string_view expected = any_file);
   static constexpr std::string_view any_file = "an HDF5 file written by resnet-tools";
 
   H5(H5&&) noexcept;
@@ -47,11 +54,16 @@ class H5 {
   Shape shape(const std::string& path) const;  // without reading
   Dtype dtype(const std::string& path) const;  // without reading; errors: input if not numeric
 
-  // Large data sets by ranges of rows (the first axis), chunked by whole rows: sets of images.
+  // Large data sets by ranges of rows (the first axis), sets of images and fields. Chunked by
+  // whole rows, or with 0 in one piece, whose rows are then found by counting.
   void create_rows(const std::string& path, const Shape& shape, Dtype dtype,
                    std::int64_t rows_per_chunk);
   void write_rows(const std::string& path, std::int64_t first, const Tensor& rows);
   void read_rows(const std::string& path, std::int64_t first, const Tensor& rows) const;
+  // Where the rows of a uint8 data set lie in a file opened with open_on_disk(); they can be read
+  // when this object is gone. Nothing where they do not lie there as they are: `why` then says so
+  // in words that follow the data set's name ("is compressed"). Errors (input): absent, damaged.
+  std::optional<RowsOnDisk> rows_on_disk(const std::string& path, std::string& why) const;
 
   // Columns of tables: 1-D data sets; `units` becomes an attribute when not empty.
   void write_column(const std::string& path, std::span<const double> values,

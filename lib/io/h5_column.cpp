@@ -11,6 +11,7 @@ namespace rn::io {
 namespace {
 
 constexpr std::int64_t column_limit = std::int64_t{1} << 32;  // bytes
+constexpr std::size_t most_text = std::size_t{1} << 26;       // bytes, of a file of any size
 
 void write_column_of(const H5::Impl& impl, const std::string& path, hid_t in_file, hid_t in_memory,
                      std::size_t count, const void* values) {
@@ -141,7 +142,8 @@ std::vector<std::string> H5::read_strings(const std::string& path) const {
   }
   const std::size_t each = H5Tget_size(type.get()) + sizeof(std::string);
   const std::size_t count = column_length(*impl_, dataset, path, each);
-  TextMemory texts{impl_->writable ? SIZE_MAX : size() + count};  // and their final NULs
+  const std::size_t most = impl_->on_disk ? std::min(size(), most_text) : size();
+  TextMemory texts{impl_->writable ? SIZE_MAX : most + count};  // and their final NULs
   const Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
   H5Pset_vlen_mem_manager(transfer.get(), TextMemory::take, &texts, TextMemory::give, nullptr);
   auto strings = decode_strings(

@@ -152,7 +152,7 @@ Shape H5::Impl::checked_shape(const Handle& dataset, const std::string& path, st
   const std::uint64_t factor = H5Pget_nfilters(dcpl.get()) > 0 ? 4096 : 1;
   std::uint64_t claimed = 0;
   const bool sane = !__builtin_mul_overflow(*count, H5Tget_size(type.get()), &claimed);
-  if (!sane || claimed / factor > stored || (!writable && stored > bytes.size())) {
+  if (!sane || claimed / factor > stored || (!writable && stored > size)) {
     fail(ErrorKind::input, "{}: {} claims {} elements, but the file does not hold them; damaged?",
          name, quoted(path), to_string(shape));
   }
@@ -199,10 +199,13 @@ Shape H5::shape(const std::string& path) const {
 
 void H5::create_rows(const std::string& path, const Shape& shape, Dtype dtype,
                      std::int64_t rows_per_chunk) {
-  require(!shape.empty() && shape[0] > 0 && rows_per_chunk > 0, "H5::create_rows: {} of {}",
-          quoted(path), to_string(shape));
-  Shape chunk = shape;
-  chunk[0] = std::min(rows_per_chunk, shape[0]);
+  const bool fits = rows_per_chunk == 0 || (rows_per_chunk > 0 && !shape.empty() && shape[0] > 0);
+  require(!shape.empty() && fits, "H5::create_rows: {} of {}", quoted(path), to_string(shape));
+  Shape chunk;
+  if (rows_per_chunk > 0) {
+    chunk = shape;
+    chunk[0] = std::min(rows_per_chunk, shape[0]);
+  }
   impl_->create_dataset(path, file_type(dtype), shape, chunk);
 }
 

@@ -24,7 +24,7 @@ std::string stored_name(hid_t type) {
 
 }  // namespace
 
-std::size_t H5::size() const { return impl_->bytes.size(); }
+std::size_t H5::size() const { return static_cast<std::size_t>(impl_->size); }
 
 void H5::set(const std::string& path, const std::string& attribute,
              std::span<const std::string> values) {
@@ -71,7 +71,7 @@ std::vector<std::string> H5::get_strings(const std::string& path, const std::str
   const std::size_t count = shape.empty() ? 1 : static_cast<std::size_t>(shape[0]);
   std::size_t bytes = 0;
   if (count > limit || __builtin_mul_overflow(count, H5Tget_size(type.get()), &bytes) ||
-      (!impl_->writable && bytes > impl_->bytes.size())) {
+      (!impl_->writable && bytes > impl_->size)) {
     fail(ErrorKind::input,
          "{}: attribute {} of {} claims {} texts of {} bytes; {} texts are the most", name(),
          quoted(attribute), quoted(path), count, H5Tget_size(type.get()), limit);

@@ -101,20 +101,21 @@ void settle_superblock(std::span<std::byte> image) {
   }
 }
 
-void check_image(std::span<const std::byte> image, const std::string& name,
+void check_image(std::span<const std::byte> head, std::uint64_t size, const std::string& name,
                  std::string_view expected) {
-  if (image.empty()) fail(ErrorKind::input, "{}: is empty; expected {}", name, expected);
-  const auto at = find_signature(image);
+  if (head.empty()) fail(ErrorKind::input, "{}: is empty; expected {}", name, expected);
+  const auto at = find_signature(head);
   if (!at) {
-    fail(ErrorKind::input, "{}: not an HDF5 file ({}); expected {}", name, what_it_is(image),
+    fail(ErrorKind::input, "{}: not an HDF5 file ({}); expected {}", name, what_it_is(head),
          expected);
   }
-  const auto super = image.subspan(*at);
+  const auto super = head.subspan(*at);
+  const std::uint64_t here = size - *at;
   const auto end = end_of_file(super);
-  if (super.size() < 16 || (end && *end > super.size())) {
+  if (super.size() < 16 || (end && *end > here)) {
     fail(ErrorKind::input,
          "{}: truncated HDF5 file ({} bytes are here, {} are missing); make or copy it again", name,
-         image.size(), end ? std::to_string(*end - super.size()) : "some");
+         size, end ? std::to_string(*end - here) : "some");
   }
 }
 

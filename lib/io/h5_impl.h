@@ -6,6 +6,7 @@
 #include <functional>
 #include <utility>
 
+#include "io/file_handle.h"
 #include "io/h5.h"
 #include "io/quoted.h"
 
@@ -41,8 +42,9 @@ void silence_hdf5();
 // The innermost message of libhdf5's error stack, in brackets, or nothing; clears the stack.
 std::string hdf5_reason();
 
-// Errors (input) when the bytes are no complete HDF5 file, saying what they are instead.
-void check_image(std::span<const std::byte> image, const std::string& name,
+// Errors (input) when a file of `size` bytes that begins with `head` is no complete HDF5 file,
+// saying what it is instead.
+void check_image(std::span<const std::byte> head, std::uint64_t size, const std::string& name,
                  std::string_view expected);
 
 // Some versions of libhdf5 clear the "open for writing" flag in an image without renewing the
@@ -51,7 +53,9 @@ void settle_superblock(std::span<std::byte> image);
 
 struct H5::Impl {
   std::string name;
-  Bytes bytes;  // what an opened file is read from; libhdf5 holds no copy
+  Bytes bytes;  // what a file opened as an image is read from; libhdf5 holds no copy
+  std::shared_ptr<const FileHandle> on_disk;  // of one that was opened where it lies
+  std::uint64_t size = 0;                     // bytes of the opened file
   bool writable = false;
   hid_t file = -1;
   Handle links;  // how links are followed: not into other files

@@ -42,6 +42,14 @@ inline constexpr const char* motion = "motion";
 // Data sets of a data file: <split>/images uint8 [N, H, W, C], <split>/labels int32 [N].
 inline constexpr const char* images = "images";
 inline constexpr const char* labels = "labels";
+inline constexpr const char* digests = "sha256";  // <split>/sha256 uint8 [N, 32], of each image
+
+// Attributes of a split of which the file holds a part only.
+inline constexpr const char* shard_attribute = "shard";    // from 0
+inline constexpr const char* shards_attribute = "shards";  // how many there are
+inline constexpr const char* first_attribute = "first";    // number of this part's first image
+inline constexpr const char* total_attribute = "total";    // images of the whole split
+inline constexpr const char* source_attribute = "source_sha256";  // digest of what was cut up
 
 const char* to_string(Format format);    // "resnet-tools model", ... : the root attribute's value
 std::string expectation(Format format);  // "a model written by resnet-train", ...

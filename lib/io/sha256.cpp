@@ -62,7 +62,7 @@ Sha256& Sha256::update(std::span<const std::byte> bytes) {
   return *this;
 }
 
-std::string Sha256::hex() const {
+std::array<std::byte, 32> Sha256::bytes() const {
   Sha256 last = *this;
   const std::uint64_t bits = 8 * length_;
   const std::byte one{0x80}, zero{0};
@@ -71,7 +71,17 @@ std::string Sha256::hex() const {
   std::array<std::byte, 8> end;
   for (std::size_t i = 0; i < 8; ++i) end[i] = static_cast<std::byte>(bits >> (56 - 8 * i));
   last.update(end);
-  return fmt::format("{:08x}", fmt::join(last.state_, ""));
+  std::array<std::byte, 32> digest;
+  for (std::size_t i = 0; i < 32; ++i) {
+    digest[i] = static_cast<std::byte>(last.state_[i / 4] >> (24 - 8 * (i % 4)));
+  }
+  return digest;
+}
+
+std::string Sha256::hex() const {
+  std::string text;
+  for (const std::byte b : bytes()) text += fmt::format("{:02x}", std::to_integer<unsigned>(b));
+  return text;
 }
 
 std::string sha256(std::span<const std::byte> bytes) { return Sha256().update(bytes).hex(); }

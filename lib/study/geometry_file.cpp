@@ -320,7 +320,7 @@ void all_of(Archive& file, GeometryResult& r) {
               std::numeric_limits<std::int64_t>::max());
   file.number(study, "ck", ck, 0, 1);
   file.number(study, "images", r.images, 1, most);
-  file.number(study, "shards", r.shard.count, 1, 1000000);
+  file.number(study, "shards", r.shard.count, 1, most_shards);
   file.number(study, "shard", r.shard.index, 0, r.shard.count - 1);
   r.ck = ck != 0;
   r.options.seed = static_cast<std::uint64_t>(seed);

@@ -15,8 +15,6 @@ using rn::to_string;
 
 constexpr const char* kind = "lesion";
 constexpr std::int64_t most_cells = std::int64_t{1} << 30;
-constexpr std::int64_t most_shards = 1000000;
-constexpr int named_shards = 20;  // in a message
 
 template <class T, class Row, class F>
 std::vector<T> column(const std::vector<Row>& rows, F&& value) {
@@ -280,10 +278,6 @@ void read_tables(const io::H5& file, LesionResult& r) {
   }
 }
 
-std::string shard_name(const Shard& shard) {
-  return fmt::format("{}/{}", shard.index + 1, shard.count);
-}
-
 }  // namespace
 
 io::H5 to_h5(const LesionResult& r, bool paths) {
@@ -382,7 +376,7 @@ LesionResult merge(std::vector<LesionResult> shards, const std::vector<std::stri
          "intact network (its errors differ)");
     const auto at = static_cast<std::size_t>(part.shard.index);
     if (have[at]) {
-      fail(ErrorKind::input, "{}: shard {} was given twice", names[s], shard_name(part.shard));
+      fail(ErrorKind::input, "{}: shard {} was given twice", names[s], to_string(part.shard));
     }
     have[at] = true;
     for (std::size_t i = s == 0 ? 0 : 1; i < part.lesions.size(); ++i) {
@@ -395,15 +389,7 @@ LesionResult merge(std::vector<LesionResult> shards, const std::vector<std::stri
       all.tallies.push_back(part.tallies[i]);
     }
   }
-  std::string missing;
-  int named = 0;
-  for (std::size_t at = 0; at < have.size() && named <= named_shards; ++at) {
-    if (have[at]) continue;
-    missing += missing.empty() ? "" : ", ";
-    missing += ++named > named_shards
-                   ? "..."
-                   : shard_name({static_cast<std::int64_t>(at), first.shard.count});
-  }
+  const std::string missing = missing_shards(have);
   if (!missing.empty() && shards.size() > 1) {
     fail(ErrorKind::input, "{} shards of {}: {} missing", shards.size(), first.shard.count,
          missing);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/shard.h"
 #include "io/h5.h"
 #include "io/json.h"
 #include "io/provenance.h"
@@ -16,10 +17,7 @@ namespace rn::study {
 // Of networks in results: some of what follows from these takes time that grows with the square.
 constexpr std::int64_t most_blocks = 10000;
 
-struct Shard {
-  std::int64_t index = 0, count = 1;  // lesions index, index + count, ... of the list
-  bool operator==(const Shard&) const = default;
-};
+using rn::Shard;
 
 struct LesionResult {
   LesionOptions options;
@@ -28,8 +26,8 @@ struct LesionResult {
   std::int64_t recalibrated = 0;  // images that the statistics were estimated from again; 0: kept
   std::int64_t images = 0;        // to be answered, ...
   std::int64_t done = 0;          // ... and answered so far (a checkpoint)
-  Shard shard;
-  std::int64_t total = 0;  // lesions of the whole study, the intact network included
+  Shard shard;                    // lesions index, index + count, ... of the list
+  std::int64_t total = 0;         // lesions of the whole study, the intact network included
   std::vector<std::string> class_names;
 
   struct Block {

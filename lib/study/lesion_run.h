@@ -45,7 +45,4 @@ struct LesionOutcome {
 // another study), failed.
 LesionOutcome run_lesions(const LesionRun& run);
 
-// "3/8" (from 1), or "auto": from SLURM_ARRAY_TASK_ID, _MIN and _COUNT. Errors: usage.
-Shard parse_shard(const std::string& text);
-
 }  // namespace rn::study

@@ -16,8 +16,6 @@ using rn::to_string;
 constexpr const char* kind = "paths";
 constexpr const char* study = "study";
 constexpr std::int64_t most_images = std::int64_t{1} << 31;
-constexpr std::int64_t most_shards = 1000000;
-constexpr int named_shards = 20;  // in a message
 
 template <class T, class Row, class F>
 std::vector<T> column(const std::vector<Row>& rows, F&& value) {
@@ -250,10 +248,6 @@ void read_sampled(const io::H5& file, const Reader& in, PathsResult& r) {
   }
 }
 
-std::string shard_name(const Shard& shard) {
-  return fmt::format("{}/{}", shard.index + 1, shard.count);
-}
-
 }  // namespace
 
 io::H5 to_h5(const PathsResult& r, bool paths) {
@@ -405,20 +399,13 @@ PathsResult merge(std::vector<PathsResult> shards, const std::vector<std::string
     }
     const auto at = static_cast<std::size_t>(part.shard.index);
     if (have[at])
-      fail(ErrorKind::input, "{}: shard {} was given twice", names[s], shard_name(part.shard));
+      fail(ErrorKind::input, "{}: shard {} was given twice", names[s], to_string(part.shard));
     have[at] = true;
     if (s == 0) continue;
     all.batches.insert(all.batches.end(), part.batches.begin(), part.batches.end());
     all.sampled.insert(all.sampled.end(), part.sampled.begin(), part.sampled.end());
   }
-  std::string missing;
-  int named = 0;
-  for (std::size_t at = 0; at < have.size() && named <= named_shards; ++at) {
-    if (have[at]) continue;
-    missing += missing.empty() ? "" : ", ";
-    missing +=
-        ++named > named_shards ? "..." : shard_name({static_cast<std::int64_t>(at), whole.count});
-  }
+  const std::string missing = missing_shards(have);
   if (!missing.empty()) {
     fail(ErrorKind::input, "{}: shards of {} are missing: {}", names.front(), whole.count, missing);
   }

@@ -11,6 +11,7 @@ struct LoaderReport {
   std::string data;
   std::int64_t images = 0, batches = 0;
   int loaders = 0;
+  double cpu_seconds = 0;  // of all threads
   double seconds = 0;
   std::string text() const;
   std::string json() const;

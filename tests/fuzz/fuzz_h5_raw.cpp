@@ -193,7 +193,8 @@ int main(int argc, char** argv) {
   std::vector<io::Bytes> seeds;
   for (const io::Bytes& sound :
        {fuzz::model_image(), fuzz::keras_image(false), fuzz::keras_image(true), fuzz::data_image(),
-        fuzz::lesion_image(), study::to_h5(fuzz::paths_result()).image()}) {
+        fuzz::shard_image(0), fuzz::chunked_image(), fuzz::lesion_image(),
+        study::to_h5(fuzz::paths_result()).image()}) {
     seeds.push_back(sound);
     seeds.push_back(fuzz::in_old_layout(sound));
     if (!fuzz::holds([&] { io::H5::open_image(seeds.back(), "seed"); })) fuzz::broken("a bad seed");

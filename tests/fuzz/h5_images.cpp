@@ -4,6 +4,7 @@
 
 #include "data/import.h"
 #include "io/keras_file.h"
+#include "io/schema.h"
 #include "models/catalog.h"
 #include "study/lesion_result.h"
 #include "train/model_file.h"
@@ -118,6 +119,25 @@ io::Bytes keras_image(bool numbered) {
 io::Bytes data_image() {
   return data::import({.uri = "synth:shapes", .limits = {.train = 2, .test = 1}, .keep = true})
       .file.image();
+}
+
+io::Bytes shard_image(std::int64_t index) {
+  return data::import({.uri = "synth:shapes",
+                       .limits = {.train = 4, .test = 2},
+                       .keep = true,
+                       .shard = {index, 2}})
+      .file.image();
+}
+
+io::Bytes chunked_image() {
+  io::H5 file = io::H5::create();
+  io::schema::mark(file, io::schema::Format::data);
+  const Tensor images = Tensor::zeros({5, 4, 4, 3}, Dtype::u8, Tag::input);
+  file.create_rows("train/images", images.shape(), Dtype::u8, 1);
+  file.write_rows("train/images", 0, images);
+  file.write_column("train/labels", std::vector<std::int64_t>{0, 1, 0, 1, 1});
+  file.write_column("classes", std::vector<std::string>{"a", "b"});
+  return file.image();
 }
 
 io::Bytes lesion_image() {

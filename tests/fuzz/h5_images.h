@@ -56,6 +56,8 @@ models::NetworkSpec small_network(std::size_t blocks);
 // Sound files, small: a model, a data set, a lesion study, and Keras' older layout and its newer.
 io::Bytes model_image();
 io::Bytes data_image();
+io::Bytes shard_image(std::int64_t index);  // of two
+io::Bytes chunked_image();                  // a data set in chunks of one image
 io::Bytes lesion_image();
 io::Bytes keras_image(bool numbered);
 

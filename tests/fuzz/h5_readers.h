@@ -5,8 +5,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "data/source.h"
+#include "data/h5_set.h"
 #include "fuzz/check.h"
+#include "fuzz/h5_images.h"
 #include "io/keras_file.h"
 #include "io/provenance.h"
 #include "io/schema.h"
@@ -20,30 +21,51 @@
 
 namespace rn::fuzz {
 
-// Data sets are opened by name.
+// A file in memory with a name.
+class NamedFile {
+ public:
+  explicit NamedFile(const io::Bytes& image) : memory_(memfd_create("fuzz", 0)) {
+    if (memory_ < 0 ||
+        write(memory_, image.data(), image.size()) != static_cast<ssize_t>(image.size())) {
+      broken("no file in memory");
+    }
+  }
+  NamedFile(const NamedFile&) = delete;
+  NamedFile& operator=(const NamedFile&) = delete;
+  ~NamedFile() { close(memory_); }
+  std::string path() const { return "/proc/self/fd/" + std::to_string(memory_); }
+
+ private:
+  int memory_;
+};
+
+inline void read_samples(const data::Source& source) {
+  const data::Info& info = source.info();
+  std::vector<double> point(info.points ? static_cast<std::size_t>(info.channels) : 0);
+  io::Bytes pixels(static_cast<std::size_t>(info.height * info.width * info.channels));
+  for (std::int64_t i = 0; i < info.count; ++i) {
+    source.announce(i);
+    const std::int32_t label =
+        info.points
+            ? source.read_point(i, point)
+            : source.read(i, {reinterpret_cast<std::uint8_t*>(pixels.data()), pixels.size()});
+    if (label < 0 || label >= info.classes()) broken("a label of no class");
+  }
+}
+
+// Data sets are opened by name: in memory, on disk, and as one of two shards.
 inline void read_data(const io::Bytes& image) {
-  const int memory = memfd_create("fuzz", 0);
-  if (memory < 0 ||
-      write(memory, image.data(), image.size()) != static_cast<ssize_t>(image.size())) {
-    broken("no file in memory");
-  }
-  const std::string uri = "h5:/proc/self/fd/" + std::to_string(memory);
+  static const NamedFile sibling(shard_image(1));
+  const NamedFile file(image);
   for (const data::Split split : {data::Split::train, data::Split::val, data::Split::test}) {
-    holds([&] {
-      const auto source = data::open_source(uri, split, 1000);
-      const data::Info& info = source->info();
-      std::vector<double> point(info.points ? static_cast<std::size_t>(info.channels) : 0);
-      io::Bytes pixels(static_cast<std::size_t>(info.height * info.width * info.channels));
-      for (std::int64_t i = 0; i < info.count; ++i) {
-        const std::int32_t label =
-            info.points
-                ? source->read_point(i, point)
-                : source->read(i, {reinterpret_cast<std::uint8_t*>(pixels.data()), pixels.size()});
-        if (label < 0 || label >= info.classes()) broken("a label of no class");
+    for (const data::Streaming streaming : {data::Streaming::automatic, data::Streaming::on}) {
+      const data::Request request{"h5:fuzz", "fuzz", split, 1000};
+      for (const auto& files : {std::vector<std::string>{file.path()},
+                                std::vector<std::string>{sibling.path(), file.path()}}) {
+        holds([&] { read_samples(*data::open_h5_files(request, files, streaming)); });
       }
-    });
+    }
   }
-  close(memory);
 }
 
 inline void read_study(const io::H5& file) {

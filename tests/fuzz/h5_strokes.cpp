@@ -57,6 +57,12 @@ const char* const names[] = {"layer_names",
                              "momentum",
                              "images",
                              "labels",
+                             "sha256",
+                             "shard",
+                             "shards",
+                             "first",
+                             "total",
+                             "source_sha256",
                              "train",
                              "test",
                              "lesions",
@@ -333,7 +339,10 @@ io::Bytes hostile_image(Choices& choices) {
                                      data_image(),
                                      lesion_image(),
                                      in_old_layout(data_image()),
-                                     in_old_layout(lesion_image())};
+                                     in_old_layout(lesion_image()),
+                                     shard_image(0),
+                                     in_old_layout(shard_image(0)),
+                                     chunked_image()};
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   const io::Bytes& start = choices.of(starts);
   io::Bytes image;

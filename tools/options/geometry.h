@@ -193,7 +193,7 @@ inline study::GeometryRun effective(const GeometryTool& o, const cli::Invocation
          o.lanczos_steps, o.singular_values);
   }
   run.batch = o.batch;
-  if (!o.shard.empty()) run.shard = study::parse_shard(o.shard);
+  if (!o.shard.empty()) run.shard = parse_shard(o.shard);
   run.dtype = train::parse_precision(o.common.precision);
   if (run.dtype == Dtype::bf16) {
     fail(ErrorKind::usage, "--precision bf16: metrics are taken in fp32 or fp64");

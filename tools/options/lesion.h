@@ -154,7 +154,7 @@ inline study::LesionRun effective(const LesionTool& o, const cli::Invocation& ca
     info("--{} takes many evaluations: the first 1000 images; --limit-test N takes others",
          to_string(run.options.study));
   }
-  if (!o.shard.empty()) run.shard = study::parse_shard(o.shard);
+  if (!o.shard.empty()) run.shard = parse_shard(o.shard);
   run.dtype = train::parse_precision(o.common.precision);
   run.memory_limit = cli::parse_bytes(o.memory_limit);
   run.checkpoint_seconds = train::parse_duration(o.checkpoint_every);

@@ -148,7 +148,7 @@ inline study::PathsRun effective(const PathsTool& o, const cli::Invocation& call
   };
   run.limit = limit(run.split, 1000);
   run.sample_limit = limit(run.sample_split, -1);
-  if (!o.shard.empty()) run.shard = study::parse_shard(o.shard);
+  if (!o.shard.empty()) run.shard = parse_shard(o.shard);
   run.dtype = train::parse_precision(o.common.precision);
   if (run.dtype == Dtype::bf16) {
     fail(ErrorKind::usage, "--precision bf16: paths are followed in fp32 or fp64");

@@ -90,7 +90,7 @@ inline video::FlowRun effective(const FlowTool& o, const cli::Invocation& call) 
   run.volatile_provenance = !o.common.no_provenance;
   run.field = o.field.value_or(-1);
   if (!o.shard.empty()) {
-    const study::Shard shard = study::parse_shard(o.shard);
+    const Shard shard = parse_shard(o.shard);
     run.shard = shard.index;
     run.shards = shard.count;
   }
