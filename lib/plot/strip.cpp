@@ -25,20 +25,26 @@ std::string strip_script(const StripPlot& plot, Format format, const std::string
     tics += fmt::format("{}{} {}", i == 0 ? "" : ", ", quote(plot.names[i]), i);
   }
   const auto count = static_cast<double>(plot.names.size());
-  const std::int64_t rows = (plot.height + step - 1) / step, columns = (plot.width + step - 1) / step;
+  const std::int64_t rows = (plot.height + step - 1) / step,
+                     columns = (plot.width + step - 1) / step;
+  // Room for the longest name, in pixels.
+  std::size_t longest = 4;
+  for (const std::string& name : plot.names) longest = std::max(longest, name.size());
+  const int left = 24 + 8 * static_cast<int>(std::min<std::size_t>(longest, 32));
   // Screen: title, pictures, bars of 24 pixels each, axis.
-  const int picture = static_cast<int>(518 * rows / columns), bar = static_cast<int>(24 * count);
+  const int picture = static_cast<int>((620 - left) * rows / columns),
+            bar = static_cast<int>(24 * count);
   const Size size{.width = 640, .height = 34 + picture + 12 + bar + 48};
   const double high = size.height;
   std::string out = terminal(format, size) + style + (style.ends_with('\n') ? "" : "\n");
   out += "$pixels << EOD\n" + pixels + "EOD\n$bars << EOD\n" + bars + "EOD\n";
   out += fmt::format(
-      "set multiplot\nset lmargin at screen 0.16\nset rmargin at screen 0.97\n"
+      "set multiplot\nset lmargin at screen {:.4f}\nset rmargin at screen {:.4f}\n"
       "set tmargin at screen {:.4f}\nset bmargin at screen {:.4f}\nunset border\nunset tics\n"
       "unset grid\nset title {}\nset xrange [-0.5:{}]\nset yrange [{}:-0.5]\n"
       "plot $pixels using 1:2:3:4:5 with rgbimage notitle\n",
-      1 - 34 / high, (60 + bar) / high, quote(plot.title), static_cast<double>(columns) - 0.5,
-      static_cast<double>(rows) - 0.5);
+      left / 640.0, 620 / 640.0, 1 - 34 / high, (60 + bar) / high, quote(plot.title),
+      static_cast<double>(columns) - 0.5, static_cast<double>(rows) - 0.5);
   out += fmt::format(
       "unset title\nset tmargin at screen {:.4f}\nset bmargin at screen {:.4f}\nset border 1\n"
       "set xrange [0:1]\nset yrange [{}:-0.6]\nset xtics 0.25 nomirror out\n"

@@ -230,7 +230,11 @@ inline void bind_two_stream(CLI::App& app, TwoStreamTool& o, TwoStreamCommand co
   cli::add_common(app, o.train.common,
                   {Common::device, Common::precision, Common::threads, Common::json,
                    Common::no_provenance, Common::progress});
-  if (command != predict) cli::add_common(app, o.train.common, {Common::output});
+  if (command != predict) {
+    cli::add_common(app, o.train.common, {Common::output});
+  } else {
+    cli::not_recipe(app.add_flag("--force", o.train.common.force, "Overwrite an existing output"));
+  }
 }
 
 inline video::ClipData clip_data(const TwoStreamTool& o) {
