@@ -9,7 +9,7 @@ namespace rn::models {
 void StSaved::release() {
   for (Saved* stream : {&appearance, &motion}) {
     stream->release();
-    for (nn::Tie& tie : stream->ties) tie.value = tie.d_value = Tensor();
+    for (nn::Tie& tie : stream->ties) tie.value = tie.d_value = tie.raw = Tensor();
   }
 }
 
@@ -75,6 +75,7 @@ StLogits StNetwork::forward(const StInput& input, const nn::Pass& pass, StSaved&
       const auto at = static_cast<std::size_t>(unit);
       saved.appearance.ties[at].value = saved.motion.ties[at].value;
     }
+    own.unfolded = spec_.before_relu;
     logits.appearance = appearance_->forward(input.frames, own, saved.appearance);
   }
   if (!pass.keep) saved.release();
@@ -89,6 +90,7 @@ void StNetwork::tie(Saved& saved, nn::Tie::Kind kind) const {
     nn::Tie& tie = saved.ties[static_cast<std::size_t>(units_[k])];
     tie.kind = kind;
     tie.gate = gates[k];
+    tie.before_relu = spec_.before_relu;
   }
 }
 

@@ -35,6 +35,9 @@ struct StSpec {
   std::optional<NetworkSpec> motion;         // 2L channels: u1, v1, u2, v2, ...
   Connection connection = Connection::none;  // needs both
   double gate = 1;                           // of all connections, where a network starts
+  // a is the value before the ReLU of appearance's unit, as in the paper's equation and code, else
+  // behind it, as its own branch reads it.
+  bool before_relu = false;
   bool operator==(const StSpec&) const = default;
 
   const NetworkSpec& any() const { return appearance ? *appearance : *motion; }
@@ -54,6 +57,7 @@ struct StOptions {
   std::int64_t flow_stack = 10;                  // L: fields of flow that go with a frame
   Connection connection = Connection::additive;  // none where a stream is left out
   double gate = 1;
+  bool before_relu = false;
   bool temporal_convs = true;
   TemporalPool temporal_pool = TemporalPool::none;
   int pool_size = 5, pool_stride = 2;  // of it, in frames

@@ -116,6 +116,8 @@ void check(const StSpec& spec) {
            "the motion stream's channels are not pairs of displacements");
   }
   demand(spec.gate >= -1e6 && spec.gate <= 1e6, "the gate must be between -1e6 and 1e6");
+  demand(!spec.before_relu || spec.connection != Connection::none,
+         "before_relu without a connection");
   if (spec.connection == Connection::none) return;
   demand(spec.appearance && spec.motion, "a connection needs two streams");
   demand(alike(*spec.appearance, *spec.motion), "connected streams have tables that differ");
@@ -134,6 +136,7 @@ StSpec make_st_spec(const NetworkSpec& table, const StOptions& options) {
   if (options.appearance) spec.appearance = stream(table, options, 3);
   if (options.motion) spec.motion = stream(table, options, 2 * options.flow_stack);
   if (options.appearance && options.motion) spec.connection = options.connection;
+  spec.before_relu = options.before_relu && spec.connection != Connection::none;
   spec.gate = options.gate;
   check(spec);
   return spec;

@@ -44,10 +44,13 @@ struct Pass {
   double grid = 0;
   Trace* trace = nullptr;
   std::int64_t frames = 1;  // of a clip: images are the frames of clips, clip by clip
+  bool unfolded = false;    // norms are not folded: values before activations are wanted
   bool any_size = false;    // images may be of another size than the network's table says
   // Nothing but the result is wanted: batch norms may be folded into the convolutions before them.
   // f64 is the reference: it computes every step as it stands.
-  bool folds(Dtype dtype) const { return !batch_statistics && !keep && dtype != Dtype::f64; }
+  bool folds(Dtype dtype) const {
+    return !batch_statistics && !keep && !unfolded && dtype != Dtype::f64;
+  }
 };
 
 // The signal's value as a tensor: x1 itself if plain, else written into memory of the pool.

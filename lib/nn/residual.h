@@ -44,10 +44,14 @@ struct Tie {
   };
   Kind kind = Kind::none;
   double gate = 1;  // 0: as if there were no tie
-  Tensor value;     // lends: set by forward; else read by it, and by backward
+  // The reader's x is the value before the ReLU of its input, if that has one (not in a pass that
+  // folds norms: the ReLU is done then). The shortcut reads behind it.
+  bool before_relu = false;
+  Tensor value;  // lends: set by forward; else read by it, and by backward
   // The gradient of `value` for the lender: there added by backward to its own, if defined; else
   // set by it (undefined: 0).
   Tensor d_value;
+  Tensor raw;    // before_relu: that value, kept for backward
   Tensor scale;  // [C]: memory for the gate
   bool reads() const { return (kind == Kind::adds || kind == Kind::multiplies) && gate != 0; }
 };
@@ -131,7 +135,9 @@ class Residual {
   Signal forward_post_folded(const Signal& in, const Pass& pass, Saved& saved, Tie* tie) const;
   ops::Gradient backward_post(const ops::Gradient& d_out, const Pass& pass, Saved& saved,
                               Tie* tie = nullptr) const;
-  // What a tied branch reads, of the input's value. residual_tie.cpp.
+  // What a tied branch reads, of the input's value, and that value before its ReLU.
+  // residual_tie.cpp.
+  Tensor before_activation(const ops::Operand& value, const Pass& pass) const;
   ops::Operand tied(const Tensor& value, Tie& tie, const Pass& pass) const;
   // From the gradient of that to those of the lender's value and (returned) of the input's operand.
   ops::Gradient tied_backward(const Tensor& d, const Tensor& through_shortcut, Tie& tie,

@@ -8,6 +8,8 @@ namespace rn::nn {
 Signal Residual::forward_post_folded(const Signal& in, const Pass& pass, Saved& saved,
                                      Tie* tie) const {
   const Gate& gate = saved.gates.forward;
+  require(!tie || !tie->reads() || !tie->before_relu,
+          "{}: a tie before the ReLU in a pass that folds norms", spec_.name);
   saved.value = materialize(in, pass);
   if (tie && tie->kind == Tie::Kind::lends) tie->value = saved.value;
   Tensor shortcut;
@@ -55,7 +57,10 @@ Signal Residual::forward_post(const Signal& in, const Pass& pass, Saved& saved, 
     }
   }
   saved.in.value.stored = saved.value;
-  if (reads) first = tied(saved.value, *tie, pass);
+  if (reads) {
+    if (tie->before_relu) tie->raw = before_activation(in.value, pass);
+    first = tied(tie->before_relu ? tie->raw : saved.value, *tie, pass);
+  }
   if (tie && tie->kind == Tie::Kind::lends) tie->value = saved.value;  // once all is written
 
   Signal out;
@@ -119,7 +124,7 @@ ops::Gradient Residual::backward_post(const ops::Gradient& d_out, const Pass& pa
       norms_.back().backward(d, saved.raw.back(), branch_scale, pass, saved.norms.back()), 1, pass,
       saved);
   if (tie && tie->reads()) {
-    args.input = tied(saved.value, *tie, pass);
+    args.input = tied(tie->before_relu ? tie->raw : saved.value, *tie, pass);
     return tied_backward(convs_[0].backward(args, true, pass), through_shortcut, *tie, pass, saved);
   }
   args.input = saved.in.value;

@@ -4,6 +4,16 @@
 
 namespace rn::nn {
 
+Tensor Residual::before_activation(const ops::Operand& value, const Pass& pass) const {
+  if (value.plain()) return value.x1;
+  ops::Operand raw = value;
+  raw.act = ops::Activation::none;
+  raw.stored = Tensor();
+  const Tensor out = pass.pool.take(value.shape(), value.x1.dtype());
+  ops::operand_forward(raw, out, nullptr, pass.stream);
+  return out;
+}
+
 ops::Operand Residual::tied(const Tensor& value, Tie& tie, const Pass& pass) const {
   require(tie.value.shape() == value.shape() && tie.value.dtype() == value.dtype(),
           "{}: it is tied to {}, but its input is {}", spec_.name, tie.value, value);
@@ -29,7 +39,8 @@ ops::Gradient Residual::tied_backward(const Tensor& d, const Tensor& through_sho
                                       const Pass& pass, Saved& saved) const {
   if (tie.kind == Tie::Kind::multiplies) {
     tie.d_value = pass.pool.take(d.shape(), d.dtype());
-    ops::gated_product_backward(tie.gate, d, saved.value, tie.value, d, tie.d_value, pass.stream);
+    ops::gated_product_backward(tie.gate, d, tie.before_relu ? tie.raw : saved.value, tie.value, d,
+                                tie.d_value, pass.stream);
   } else if (tie.gate == 1) {
     tie.d_value = d;
   } else {
@@ -38,8 +49,16 @@ ops::Gradient Residual::tied_backward(const Tensor& d, const Tensor& through_sho
   }
   ops::Gradient sum = ops::gradient(d);
   sum.add = through_shortcut;
+  ops::Operand in = saved.in.value;
   const Tensor out = pass.pool.take(d.shape(), d.dtype());
-  ops::operand_backward(sum, saved.in.value, out, saved.in.reductions, pass.stream);
+  if (tie.before_relu) {  // only the shortcut's share went through the ReLU
+    if (through_shortcut) {
+      ops::operand_backward(ops::gradient(through_shortcut), in, out, {}, pass.stream);
+      sum.add = out;
+    }
+    in.act = ops::Activation::none;
+  }
+  ops::operand_backward(sum, in, out, saved.in.reductions, pass.stream);
   return ops::gradient(out);
 }
 

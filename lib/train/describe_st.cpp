@@ -63,11 +63,12 @@ std::string summary(const io::H5& h5, const LoadedStModel& model) {
                          fmt::format("{}: {}", stream.spec->blocks.size(), stages(*stream.spec)));
     text += summary_line("  input", input_line(*stream.spec, *stream.normalization));
   }
-  text += summary_line(
-      "connection",
-      file.spec.connection == models::Connection::none
-          ? std::string("none")
-          : fmt::format("{}, gate {}", to_string(file.spec.connection), file.spec.gate));
+  text +=
+      summary_line("connection", file.spec.connection == models::Connection::none
+                                     ? std::string("none")
+                                     : fmt::format("{}{}, gate {}", to_string(file.spec.connection),
+                                                   file.spec.before_relu ? " before the ReLU" : "",
+                                                   file.spec.gate));
   text += summary_line("time", time_line(file.spec.any()));
   text += summary_line("classes", class_line(file.common));
   text += training_text(file.common);
@@ -105,6 +106,7 @@ io::Json describe_st_json(const io::H5& h5, const DescribeOptions& options) {
       .add("dtype", to_string(file.common.dtype))
       .add("connection", to_string(file.spec.connection))
       .add("gate", file.spec.gate)
+      .add("before_relu", file.spec.before_relu)
       .add("temporal_units", temporal_units(file.spec.any()))
       .add("temporal_pool", to_string(file.spec.any().head.temporal_pool))
       .add("classes", file.common.class_names)

@@ -27,6 +27,7 @@ models::StSpec read_st_spec(const io::H5& file) {
   try {
     spec.connection = models::parse_connection(file.get_string("/", "connection"));
     spec.gate = file.get_double("/", "gate");
+    spec.before_relu = file.get_int("/", "before_relu") != 0;
     models::check(spec);
   } catch (const Error& error) {
     const std::string what = error.what();
@@ -53,6 +54,7 @@ io::Bytes save_st_model(const models::StNetwork& network, const StModelFile& mod
   file.set("/", "arch", spec.arch);
   file.set("/", "connection", models::to_string(spec.connection));
   file.set("/", "gate", spec.gate);
+  file.set("/", "before_relu", std::int64_t{spec.before_relu});
   for (const Stream& stream : streams) {
     if (!(spec.*stream.spec)) continue;
     const data::Normalization& normalization = model.*stream.normalization;

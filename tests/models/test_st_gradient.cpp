@@ -30,6 +30,10 @@ std::vector<Named> networks() {
          {Connection::none, Connection::additive, Connection::multiplicative}) {
       StOptions options{.flow_stack = 2, .connection = connection, .gate = 0.7};
       list.push_back({block + " " + to_string(connection), make_st_spec(st_table(kind), options)});
+      if (connection == Connection::none) continue;
+      options.before_relu = true;
+      list.push_back({block + " before the ReLU, " + to_string(connection),
+                      make_st_spec(st_table(kind), options)});
     }
     StOptions options{.flow_stack = 2, .pool_size = 3, .pool_stride = 1};
     options.temporal_pool = TemporalPool::after_average;

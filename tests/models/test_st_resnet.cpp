@@ -179,6 +179,22 @@ TEST_CASE("with the gates at 0 the appearance stream alone remains, bit for bit"
   }
 }
 
+TEST_CASE("before the ReLU or behind it is the same where nothing is negative") {
+  const auto appearance = [](bool before, bool shift) {
+    StBench bench(make_st_spec(st_table(nn::BlockKind::basic),
+                               {.flow_stack = 2, .gate = 0.5, .before_relu = before}),
+                  1, 3, true);
+    // The last norm of each first unit moves its output up, more than the batch's deviations.
+    for (const auto& p : bench.network.appearance()->store().parameters()) {
+      if (!shift || !p->name.ends_with("block1.bn2.bias")) continue;
+      for (double& x : p->value.span<double>()) x = 100;
+    }
+    return bench.network.forward(bench.input, bench.pass(true), bench.saved).appearance.clone();
+  };
+  CHECK(row_difference(appearance(true, true), 1, appearance(false, true), 1) < 1e-9);
+  CHECK(row_difference(appearance(true, false), 1, appearance(false, false), 1) > 1e-6);
+}
+
 TEST_CASE("over equal frames, far from the ends, a clip is the spatial network's image") {
   constexpr std::int64_t frames = 20, reach = 8;  // two convolutions at each of four stages
   for (const char* arch : {"resnet18", "resnet50"}) {

@@ -112,6 +112,7 @@ TEST_CASE("a file of a network for video gives back every bit") {
       {.appearance = false, .temporal_convs = false},
       {.connection = Connection::multiplicative,
        .gate = 0.25,
+       .before_relu = true,
        .temporal_pool = TemporalPool::before_average,
        .pool_size = 3,
        .pool_stride = 1},
