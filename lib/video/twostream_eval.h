@@ -14,7 +14,7 @@
 namespace rn::video {
 
 struct TwoStreamEval {
-  std::string model;                                // path or "-"
+  std::string model;  // path or "-"
   // A second model, of the stream that the first has not: the mean of their scores is that of a
   // two-stream network without connections. Empty: none.
   std::string with = {};

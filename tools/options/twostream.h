@@ -196,8 +196,9 @@ inline void bind_testing(CLI::App& app, TwoStreamTool& o, TwoStreamCommand comma
                  "connections")
       ->type_name("MODEL");
   if (command != eval) {
-    cli::not_recipe(app.add_option("--render", o.render,
-                                   "predict: draw one clip, its flow and its classes, .svg or .png"))
+    cli::not_recipe(
+        app.add_option("--render", o.render,
+                       "predict: draw one clip, its flow and its classes, .svg or .png"))
         ->type_name("FILE");
   }
   cli::not_recipe(
