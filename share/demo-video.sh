@@ -34,11 +34,11 @@ for name in appearance motion st star; do
     $options -o "$name.h5" --resume
   [ -e "$name-eval.h5" ] || step video-twostream eval "$name.h5" --flow flow -o "$name-eval.h5"
 done
-step resnet-plot appearance-eval.h5 motion-eval.h5 st-eval.h5 star-eval.h5 \
-  --label appearance --label motion --label ST-ResNet --label 'ST-ResNet*' --force -o accuracy.svg
+[ -e two-eval.h5 ] || step video-twostream eval appearance.h5 --with motion.h5 --flow flow -o two-eval.h5
+step resnet-plot appearance-eval.h5 motion-eval.h5 two-eval.h5 st-eval.h5 star-eval.h5 --size 640x320 \
+  --label appearance --label motion --label two-stream --label ST-ResNet --label 'ST-ResNet*' --force -o accuracy.svg
 step resnet-plot st-eval.h5 --show confusion --force -o confusion.svg
-step video-flow films/test/grow/00000.mp4 --short-side 64 --render grow.png --longest 3
-video-twostream predict st.h5 films/test/grow/00000.mp4 --top 3 -q >prediction.tsv
+step video-twostream predict st.h5 films/test/grow/00000.mp4 --render grow.svg --force -q
 
 cat >index.html <<HTML
 <!DOCTYPE html>
@@ -47,7 +47,7 @@ cat >index.html <<HTML
 <title>resnet-tools: actions in films</title>
 <style>
   body { font: 16px/1.5 sans-serif; max-width: 46em; margin: 3em auto; padding: 0 1em; color: #222; }
-  img { width: 100%; } img.small { width: 50%; image-rendering: pixelated; }
+  img { width: 100%; }
   pre { background: #f4f4f4; padding: 1em; overflow-x: auto; }
 </style>
 <h1>Actions in films, told by two streams</h1>
@@ -56,8 +56,7 @@ stream that sees frames only must guess, one that sees optical flow need not.</p
 <img src="accuracy.svg" alt="Accuracy of appearance, motion and both">
 <img src="confusion.svg" alt="Confusion matrix of ST-ResNet">
 <h2>A film that grows, and its flow</h2>
-<img class="small" src="grow.png" alt="A picture and its optical flow in colours">
-<pre>$(sed 's/&/\&amp;/g; s/</\&lt;/g' prediction.tsv)</pre>
+<img src="grow.svg" alt="Pictures of a film, its optical flow in colours, and what it was taken for">
 </html>
 HTML
 say "Done. Models, evaluations and figures: $out (open $out/index.html)"

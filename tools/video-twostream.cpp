@@ -1,10 +1,15 @@
 // video-twostream: trains, evaluates and runs spatiotemporal two-stream residual networks.
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "cli/progress.h"
 #include "cli/run_tool.h"
+#include "cli/share.h"
 #include "cli/signals.h"
+#include "io/file.h"
 #include "options/twostream.h"
+#include "plot/strip.h"
 #include "video/picture.h"
 
 namespace {
@@ -42,10 +47,31 @@ int train(const TwoStreamTool& o, const cli::Invocation& call, Device device, Pr
   return finish(outcome.skipped);
 }
 
+void render(const TwoStreamTool& o, const video::TwoStreamReport& report) {
+  const std::string style = cli::find_shared("figures/evaluation.gp");
+  if (style.empty()) fail(ErrorKind::failed, "figures/evaluation.gp is not beside this tool");
+  const io::Bytes text = io::read_file(style);
+  const plot::StripPlot strip{.height = report.strip.height,
+                              .width = report.strip.width,
+                              .rgb = report.strip.bytes,
+                              .names = report.names,
+                              .shares = report.probabilities,
+                              .title = std::filesystem::path(o.inputs.front()).filename().string()};
+  const std::string script = plot::strip_script(
+      strip, plot::format_of(o.render), {reinterpret_cast<const char*>(text.data()), text.size()});
+  io::write_file(o.render, plot::render(script));
+}
+
 int test(const TwoStreamTool& o, const cli::Invocation& call, Device device, Progress* progress) {
-  video::TwoStreamPredict run{
-      .how = tools::effective_testing(o, device, call), .inputs = o.inputs, .top = o.top};
+  video::TwoStreamPredict run{.how = tools::effective_testing(o, device, call),
+                              .inputs = o.inputs,
+                              .top = o.top,
+                              .strip = !o.render.empty()};
   run.how.progress = progress;
+  if (!o.render.empty()) {
+    plot::format_of(o.render);
+    io::check_output(o.render, o.train.common.force);
+  }
   const video::TwoStreamReport report = command == TwoStreamCommand::eval
                                             ? video::evaluate_two_stream(run.how)
                                             : video::predict_two_stream(run);
@@ -53,6 +79,7 @@ int test(const TwoStreamTool& o, const cli::Invocation& call, Device device, Pro
     info("stopped by {}; nothing was written", cli::signal_name(cli::stop_signal()));
     return exit_stopped;
   }
+  if (!o.render.empty()) render(o, report);
   if (o.train.common.json) {
     fmt::print("{}\n", report.json.str());
   } else if (run.how.output != "-") {

@@ -87,6 +87,7 @@ void demand_alike(const NetworkSpec& image, const NetworkSpec& stream) {
   for (std::size_t i = 0; i < image.blocks.size(); ++i) {
     nn::BlockSpec block = stream.blocks[i];
     block.temporal = image.blocks[i].temporal;
+    block.bn_momentum = image.blocks[i].bn_momentum;  // of training, not of what it computes
     if (block != image.blocks[i]) differ(fmt::format("block '{}' differs", block.name));
   }
   if (image.stem != stream.stem) differ("the first layer differs");

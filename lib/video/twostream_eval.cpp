@@ -11,6 +11,7 @@
 #include "io/schema.h"
 #include "train/describe.h"
 #include "video/clips.h"
+#include "video/flow_field.h"
 #include "video/picture.h"
 
 namespace rn::video {
@@ -37,10 +38,15 @@ int number_of(const std::string& text, int otherwise) {
              : otherwise;
 }
 
-Model open_model(const TwoStreamEval& run) {
-  io::Bytes bytes = io::read_file(run.model);
+struct Opened {
+  train::LoadedStModel loaded;
+  std::string name, digest;
+};
+
+Opened open_file(const std::string& path, const TwoStreamEval& run) {
+  io::Bytes bytes = io::read_file(path);
   const std::string digest = io::sha256(bytes);
-  const std::string name = run.model == "-" ? "stdin" : run.model;
+  const std::string name = path == "-" ? "stdin" : path;
   const io::H5 h5 = io::H5::open_image(std::move(bytes), name,
                                        io::schema::expectation(io::schema::Format::model));
   if (!train::is_st_model(h5)) {
@@ -49,8 +55,48 @@ Model open_model(const TwoStreamEval& run) {
          "image networks)",
          name);
   }
-  train::LoadedStModel loaded = train::load_st_model(h5, run.dtype, run.device);
-  Model model{std::move(loaded.file), std::move(loaded.network), name, digest, run.data};
+  return {train::load_st_model(h5, run.dtype, run.device), name, digest};
+}
+
+// One network of two that have a stream each.
+Opened join(Opened first, Opened second, const TwoStreamEval& run) {
+  const std::string name = first.name + " and " + second.name;
+  if (!first.loaded.network.appearance()) std::swap(first, second);
+  const train::StModelFile &a = first.loaded.file, &m = second.loaded.file;
+  if (!a.spec.appearance || a.spec.motion || m.spec.appearance || !m.spec.motion) {
+    fail(ErrorKind::usage,
+         "--with: {} are not one model of an appearance stream and one of a motion stream", name);
+  }
+  if (a.common.class_names != m.common.class_names) {
+    fail(ErrorKind::input, "{}: know other classes than each other", name);
+  }
+  train::StModelFile file = a;
+  file.spec.motion = m.spec.motion;
+  file.flow = m.flow;
+  models::StNetwork network(file.spec, run.dtype, run.device);
+  const auto copy = [&](const nn::Store& from) {
+    for (const auto& p : network.store().parameters()) {
+      for (const auto& q : from.parameters()) {
+        if (p->name == q->name) p->value.copy_from(q->value);
+      }
+    }
+    for (const auto& s : network.store().states()) {
+      for (const auto& t : from.states()) {
+        if (s->name == t->name) s->value.copy_from(t->value);
+      }
+    }
+  };
+  copy(first.loaded.network.store());
+  copy(second.loaded.network.store());
+  const std::string both = first.digest + second.digest;
+  return {{std::move(file), std::move(network)}, name, io::sha256(std::as_bytes(std::span(both)))};
+}
+
+Model open_model(const TwoStreamEval& run) {
+  Opened opened = open_file(run.model, run);
+  if (!run.with.empty()) opened = join(std::move(opened), open_file(run.with, run), run);
+  Model model{std::move(opened.loaded.file), std::move(opened.loaded.network), opened.name,
+              opened.digest, run.data};
   model.file.common.spec.arch = model.file.spec.arch;
   const std::string recipe =
       model.file.common.training ? model.file.common.training->recipe : std::string();
@@ -231,6 +277,41 @@ void write_text(const std::string& path, const std::string& text) {
   io::write_file(path, std::as_bytes(std::span(text)));
 }
 
+// Five frames, and the flow there in colours below them; of a stream alone, its own.
+Strip strip_of(const ClipStore& store, const Model& model) {
+  constexpr int shown = 5;
+  const ClipStore::Clip& clip = store.clips().front();
+  const Chunk chunk = whole_chunk(shown, clip.frames, clip.height, clip.width, false);
+  std::vector<Tensor> above, below;
+  double longest = 0;
+  for (const std::int64_t frame : chunk.frames) {
+    std::vector<std::int64_t> pictures, fields;
+    if (model.network.appearance()) pictures.push_back(frame);
+    if (model.network.motion()) fields.push_back(std::min(frame, clip.fields() - 1));
+    const Pixels pixels = store.read(0, pictures, fields);
+    above.insert(above.end(), pixels.frames.begin(), pixels.frames.end());
+    if (pixels.fields.empty()) continue;
+    const Tensor flow({clip.height, clip.width, 2}, Dtype::f32, Tag::workspace);
+    restore(pixels.fields.front().span<std::uint8_t>(), zero_byte, step_of(flow_bound),
+            flow.span<float>());
+    longest = std::max(longest, usual_length(flow));
+    below.push_back(flow);
+  }
+  for (Tensor& flow : below) flow = colour(flow, longest);
+  Strip strip{.width = clip.width * shown};
+  for (const auto* pictures : {&above, &below}) {
+    if (pictures->empty()) continue;
+    for (std::int64_t y = 0; y < clip.height; ++y) {
+      for (const Tensor& picture : *pictures) {
+        const std::uint8_t* from = picture.data<std::uint8_t>() + y * clip.width * 3;
+        strip.bytes.insert(strip.bytes.end(), from, from + clip.width * 3);
+      }
+    }
+    strip.height += clip.height;
+  }
+  return strip;
+}
+
 }  // namespace
 
 TwoStreamReport evaluate_two_stream(const TwoStreamEval& run) {
@@ -291,12 +372,16 @@ TwoStreamReport predict_two_stream(const TwoStreamPredict& run) {
   TwoStreamReport report{.skipped = store.skipped()};
   report.stopped = store.stopped();
   if (report.stopped) return report;
+  if (run.strip && store.count() != 1) {
+    fail(ErrorKind::usage, "--render draws one clip, not {}", store.count());
+  }
   const ChunkReader reader = reader_of(model, store);
   const ClipScores scores =
       score_clips(model.network, store, reader, score_options(model, run.how));
   report.stopped = !scores.fused.complete;
   if (report.stopped) return report;
   const train::Evaluation& e = scores.fused;
+  if (run.strip) report.strip = strip_of(store, model);
   const auto classes = static_cast<std::size_t>(e.logits.dim(1));
   const std::size_t top = std::min(static_cast<std::size_t>(run.top), classes);
   report.text = "clip\trank\tclass\tprobability\tscore";
@@ -332,6 +417,8 @@ TwoStreamReport predict_two_stream(const TwoStreamPredict& run) {
                         .add("clip", clip.named.name)
                         .add("classes", std::span<const std::string>(names))
                         .add("probabilities", std::span<const double>(probabilities)));
+    report.names = names;
+    report.probabilities = probabilities;
   }
   report.json =
       skipped_json(report.skipped, io::Json().add("model", model.name).add("clips", clips));

@@ -14,7 +14,10 @@
 namespace rn::video {
 
 struct TwoStreamEval {
-  std::string model;                                // path or "-"
+  std::string model;  // path or "-"
+  // A second model, of the stream that the first has not: the mean of their scores is that of a
+  // two-stream network without connections. Empty: none.
+  std::string with = {};
   ClipData data = {};                               // an empty URI: what the model was trained on
   std::optional<int> short_side = {}, frames = {};  // unset: as in training
   std::optional<bool> flip = {};
@@ -32,12 +35,22 @@ struct TwoStreamEval {
   std::function<bool()> stop = {};
 };
 
+// Pictures of a clip beside each other: RGB bytes, row by row.
+struct Strip {
+  std::int64_t height = 0, width = 0;
+  std::vector<std::uint8_t> bytes;
+};
+
 struct TwoStreamReport {
   std::string text;
   io::Json json;
   std::vector<Skipped> skipped;
   std::int64_t clips = 0, nonfinite = 0;
   bool stopped = false;  // nothing was written
+  // Of predict, of the last clip: its best classes, and with `strip` what it looks like.
+  std::vector<std::string> names = {};
+  std::vector<double> probabilities = {};
+  Strip strip = {};
 };
 
 // Errors: usage (outputs, no data, too few frames), input (model, data, classes that differ),
@@ -48,6 +61,7 @@ struct TwoStreamPredict {
   TwoStreamEval how;                // its model, data (without URI), frames, flip, dtype, ...
   std::vector<std::string> inputs;  // clips, folders, lists
   int top = 5;
+  bool strip = false;  // one clip only
 };
 
 // A table: clip, rank, class, probability and the scores of the streams, the `top` best classes of

@@ -72,9 +72,10 @@ for split in $splits; do
   esac
   row appearance appearance ${init:+--init-from "$init"}
   row motion motion ${init:+--init-from "$init"}
-  # The scores of the two, averaged: trained no further, at a rate of 0.
-  row two-stream $st --connection none --no-temporal --init-from "appearance-$split.h5,motion-$split.h5" \
-    --steps 1i --schedule constant --lr 0 --momentum 0 --weight-decay 0 --bn-momentum 1e-9
+  # The scores of the two, averaged.
+  [ -e "two-stream-$split-eval.h5" ] ||
+    skips video-twostream eval "appearance-$split.h5" --with "motion-$split.h5" --data "$data" --flow flow \
+      -o "two-stream-$split-eval.h5" -q >"two-stream-$split.txt"
   row st-resnet $st --init-from "appearance-$split.h5,motion-$split.h5"
   row st-resnet-star $star --init-from "st-resnet-$split.h5" ${brief:+--frames 5 --stride 1-3}
 done

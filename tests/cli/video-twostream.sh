@@ -89,11 +89,26 @@ refuse 2 ".csv or a .tsv" video-twostream eval st.h5 --table x.txt $quiet
 expect 0 "" video-twostream eval motion.h5 --data clips:films --flow flow $quiet
 grep -q '^motion	' out && ! grep -q '^both' out || complain "one stream: $(cat out)"
 
+# Two models of a stream each are a two-stream network: the same as one that is made of them.
+expect 0 "" $train --connection none --no-temporal --init-from appearance.h5,motion.h5 --steps 1 --lr 0 \
+  --momentum 0 --weight-decay 0 --bn-momentum 1e-9 -o joined.h5
+expect 0 "" video-twostream eval joined.h5 --data clips:films --flow flow $quiet
+tail -n +2 out >a
+expect 0 "" video-twostream eval motion.h5 --with appearance.h5 --data clips:films --flow flow $quiet
+tail -n +2 out | cmp - a || complain "joined otherwise: $(cat out a)"
+refuse 2 "--with: " video-twostream eval st.h5 --with motion.h5 --data clips:films $quiet
+refuse 2 "--with: " video-twostream eval motion.h5 --with motion.h5 --data clips:films $quiet
+
 # Prediction for clips without labels.
 expect 0 "" video-twostream predict st.h5 films/test/left --top 2 $quiet --table p.csv
 [ "$(wc -l <out)" = 3 ] && [ "$(wc -l <p.csv)" = 2 ] || complain "predict: $(cat out p.csv)"
 expect 0 "" video-twostream predict st.h5 films/test/left/00000.mp4 $quiet --json
 grep -q '"classes":\[' out || complain "odd JSON: $(cat out)"
+if command -v gnuplot >/dev/null; then
+  expect 0 "" video-twostream predict st.h5 films/test/left/00000.mp4 $quiet --render strip.svg
+  grep -q '</svg>' strip.svg || complain "no picture of a clip"
+  refuse 2 "--render draws one clip" video-twostream predict st.h5 films/test $quiet --render more.svg
+fi
 
 # Clips that cannot be used are named, and the rest goes on.
 mkdir clips

@@ -32,7 +32,7 @@ struct TwoStreamTool {
   int frames = 1, side = 0;
   std::string stride = "1", crop = "jitter";
   // Evaluation and prediction.
-  std::string model, split = "test", table;
+  std::string model, with, split = "test", table, render;
   std::vector<std::string> inputs;
   std::optional<std::int64_t> limit;
   int top = 5;
@@ -191,6 +191,16 @@ inline void bind_testing(CLI::App& app, TwoStreamTool& o, TwoStreamCommand comma
         ->type_name("K")
         ->check(cli::whole(1, 100000));
   }
+  app.add_option("--with", o.with,
+                 "A second model, of the stream that MODEL has not: a two-stream network without "
+                 "connections")
+      ->type_name("MODEL");
+  if (command != eval) {
+    cli::not_recipe(
+        app.add_option("--render", o.render,
+                       "predict: draw one clip, its flow and its classes, .svg or .png"))
+        ->type_name("FILE");
+  }
   cli::not_recipe(
       app.add_option("--table", o.table, "Write scores clip by clip into this .csv or .tsv file"))
       ->type_name("FILE");
@@ -221,7 +231,11 @@ inline void bind_two_stream(CLI::App& app, TwoStreamTool& o, TwoStreamCommand co
   cli::add_common(app, o.train.common,
                   {Common::device, Common::precision, Common::threads, Common::json,
                    Common::no_provenance, Common::progress});
-  if (command != predict) cli::add_common(app, o.train.common, {Common::output});
+  if (command != predict) {
+    cli::add_common(app, o.train.common, {Common::output});
+  } else {
+    cli::not_recipe(app.add_flag("--force", o.train.common.force, "Overwrite an existing output"));
+  }
 }
 
 inline video::ClipData clip_data(const TwoStreamTool& o) {
@@ -281,6 +295,7 @@ inline video::TwoStreamEval effective_testing(const TwoStreamTool& o, Device dev
   const cli::CommonOptions& common = o.train.common;
   video::TwoStreamEval run;
   run.model = o.model;
+  run.with = o.with;
   run.data = clip_data(o);
   run.short_side = o.short_side;
   run.frames = o.test_frames;
