@@ -164,6 +164,9 @@ void check_together(const std::vector<H5Part>& parts) {
 }  // namespace
 
 std::vector<std::string> h5_files(const std::string& where) {
+  if (where == "-") {
+    fail(ErrorKind::usage, "data 'h5:-': is read more than once, and cannot come through a pipe");
+  }
   struct stat status {};
   const bool there = ::stat(where.c_str(), &status) == 0;
   if (there && S_ISDIR(status.st_mode)) {

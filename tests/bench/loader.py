@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Reading JPEGs (resnet-train --loader-only) beside training (bench-train), in turn in one run.
 
-usage: loader.py BIN [--images 1000] [--rounds 5] [--arch resnet18] [--batch 32] [--keep DIR]
+usage: loader.py BIN [--images 1000] [--rounds 5] [--arch resnet18] [--batch 32] [--steps 60]
+                     [--keep DIR]
 
 BIN is the folder of resnet-train and bench-train. Pictures of about 500x375 in ten classes are made in a
 scratch folder (numpy, pillow), or once in DIR, where they stay. The table shows medians over the rounds:
@@ -54,7 +55,7 @@ def make_pictures(folder, count):
 def load(args, folder, precision):
     command = [os.path.join(args.bin, "resnet-train"), "--arch", args.arch, "--data", f"folder:{folder}",
                "--batch", str(args.batch), "--normalize", "none", "--precision", precision,
-               "--loader-only", "--json", "-q", "-o", os.devnull, "--force", *OPTIONS]
+               "--loader-only", "--steps", str(args.steps), "--json", "-q", "-o", os.devnull, "--force", *OPTIONS]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return found["images_per_second"], found["cpu_seconds"] / found["seconds"]
 
@@ -77,6 +78,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--arch", default="resnet18")
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=60, help="batches that are loaded, an epoch at most")
     parser.add_argument("--keep")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

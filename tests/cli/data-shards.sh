@@ -81,6 +81,7 @@ refuse 3 'do not belong together: another data set' resnet-data h5:parts
 refuse 2 'expected K/N' resnet-data $small --shard 2 -o x.h5
 refuse 2 'K from 1 to N' resnet-data $small --shard 4/3 -o x.h5
 refuse 2 'this is no Slurm job array' env -u SLURM_ARRAY_TASK_ID resnet-data $small --shard auto -o x.h5
+refuse 2 'cannot come through a pipe' resnet-data h5:-
 refuse 2 'expected on, off or auto' resnet-data 'h5:one.h5?stream=perhaps'
 
 # Cut off while it is in use: one line that names file and sample, and what was saved is not touched.

@@ -82,7 +82,7 @@ void torch_seeds() {
 
 void h5_seeds() {
   // Choices, not files: which image to begin with, then strokes.
-  for (int start = 0; start < 10; ++start) {
+  for (int start = 0; start < 13; ++start) {
     for (int kind = 0; kind < 9; ++kind) {
       std::string bytes(1, static_cast<char>(start));
       for (int i = 0; i < 3; ++i) {
