@@ -17,7 +17,10 @@ mkdir -p "$root"
 mv "$stage/installed/share" "$root/share"
 mkdir -p "$root/lib" "$root/libexec" "$root/bin"
 for tool in "$stage"/installed/bin/*; do
-  [ "$(basename "$tool")" = video-flow ] || mv "$tool" "$root/libexec/"
+  case ${tool##*/} in
+  video-*) ;;
+  *) mv "$tool" "$root/libexec/" ;;
+  esac
 done
 cp "$build/bin/check-ops" "$root/libexec/"
 strip "$root/libexec/check-ops"

@@ -85,7 +85,7 @@ refused 2 'of the error only' resnet-plot pairs.h5 --show loss -o x.svg
 refused 2 'models have' resnet-plot model.h5 --show flips -o x.svg
 refused 2 '2 --label for 1 studies' resnet-plot part1.h5 part2.h5 --label a --label b -o x.svg
 resnet-eval model.h5 --limit-test 30 -q -o eval.h5 >/dev/null
-refused 3 "kind 'evaluation'" resnet-plot eval.h5 -o x.svg
+refused 2 'one kind in a picture' resnet-plot each.h5 eval.h5 -o x.svg
 resnet-data synth:shapes --limit-train 10 --limit-test 10 -o data.h5 >/dev/null
 refused 3 'is a data set' resnet-plot data.h5 -o x.svg
 head -c 4000 each.h5 >short.h5

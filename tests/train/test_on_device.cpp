@@ -196,7 +196,7 @@ TEST_CASE("a network for video takes the same steps", "[device]") {
   using models::Connection, models::TemporalPool;
   const auto steps = [](const models::StSpec& spec, Dtype dtype, Device device) {
     models::StNetwork network(spec, dtype, device);
-    network.initialize(3);
+    network.initialize(1);  // 3: a number so near its ReLU's edge that rounding decides
     network.store().require_gradients();
     Optimizer optimizer({}, network.store());
     TensorPool pool(device);
@@ -237,7 +237,7 @@ TEST_CASE("a network for video takes the same steps", "[device]") {
       for (const Dtype dtype : {Dtype::f64, Dtype::f32, Dtype::bf16}) {
         INFO(to_string(connection) << " " << to_string(pool) << " " << to_string(dtype));
         const std::vector<double> there = steps(spec, dtype, gpu);
-        const double tolerance = dtype == Dtype::f64 ? 1e-9 : dtype == Dtype::f32 ? 2e-4 : 3e-2;
+        const double tolerance = dtype == Dtype::f64 ? 1e-9 : dtype == Dtype::f32 ? 1e-5 : 3e-2;
         CHECK(distance(there, steps(spec, dtype, cpu)) < tolerance);
         if (dtype == Dtype::f32) CHECK((steps(spec, dtype, gpu) == there));
       }
