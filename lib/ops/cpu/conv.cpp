@@ -41,8 +41,8 @@ std::int64_t cut_rows(const Conv2d& conv, std::size_t element, ConvGeometry& g) 
                          conv.pad_h == 0 && conv.pad_w == 0 && g.h == g.p && g.w == g.q;
   if (!pointwise) return 1;
   const auto fits = [&](std::int64_t parts) {
-    const std::int64_t bytes = std::max(g.input_size(), g.output_size()) *
-                               static_cast<std::int64_t>(element) / parts;
+    const std::int64_t bytes =
+        std::max(g.input_size(), g.output_size()) * static_cast<std::int64_t>(element) / parts;
     return bytes <= tile_bytes;
   };
   std::int64_t parts = 1;
