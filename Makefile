@@ -66,7 +66,7 @@ demo: deps ## train, evaluate and draw a small network on built-in data; about 5
 	@sh share/demo.sh $(BUILD)
 
 .PHONY: demo-video
-demo-video: deps ## films of actions: flow, two streams, their connection, pictures; about half an hour, CLIPS=40
+demo-video: deps ## films of actions: flow, two streams, their connection, pictures; 3 minutes on 2 fast cores, CLIPS=40
 	@$(MAKE) --no-print-directory configure VIDEO=on
 	@cmake --build $(BUILD) --parallel $(JOBS) --target tools
 	@CLIPS="$(or $(CLIPS),40)" sh share/demo-video.sh $(BUILD)
