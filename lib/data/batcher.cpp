@@ -1,13 +1,10 @@
 #include "data/batcher.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <exception>
-#include <mutex>
-#include <thread>
 
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "data/ahead.h"
 #include "data/augment.h"
 #include "data/workers.h"
 
@@ -45,23 +42,17 @@ struct Batcher::Impl {
   std::vector<Transform> transforms;  // one a loader
   const std::int64_t count, per_epoch;
 
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<Batch> slots;
-  std::vector<Batch*> empty, ready;  // first in, first out; a handful
-  Batch* lent = nullptr;
-  bool stop = false, finished = false;
-  std::exception_ptr error;
-  std::thread thread;
-  Workers workers;                // used by that thread only
+  Workers workers;                // used by the thread that fills only
   std::int64_t announced_to = 0;  // batches of the epoch; likewise
+  Ahead<Batch> ahead;
 
   Impl(const Source& s, BatcherOptions o)
       : source(s),
         options(std::move(o)),
         count(static_cast<std::int64_t>(options.indices.size())),
         per_epoch(options.batch > 0 ? (count + options.batch - 1) / options.batch : 0),
-        workers(loaders_of(s, options)) {
+        workers(loaders_of(s, options)),
+        ahead(options.ahead) {
     const Transform transform(source.info(), options.normalization, options.augment, options.dtype);
     transforms.assign(static_cast<std::size_t>(workers.count()), transform);
     require(options.batch > 0 && options.ahead > 0 && options.first_epoch >= 0 &&
@@ -73,23 +64,8 @@ struct Batcher::Impl {
       require(index >= 0 && index < source.info().count, "Batcher: sample {} of {}", index,
               source.info().count);
     }
-    // Those ready, one with the caller, one being filled.
-    slots.resize(static_cast<std::size_t>(options.ahead) + 2);
-    empty.reserve(slots.size());
-    ready.reserve(slots.size());
-    for (Batch& slot : slots) {
-      shape_slot(slot, std::min(options.batch, count));
-      empty.push_back(&slot);
-    }
-  }
-
-  ~Impl() {
-    {
-      const std::lock_guard lock(mutex);
-      stop = true;
-    }
-    changed.notify_all();
-    if (thread.joinable()) thread.join();
+    for (Batch& slot : ahead.slots()) shape_slot(slot, std::min(options.batch, count));
+    ahead.start([this] { produce(); });
   }
 
   void shape_slot(Batch& slot, std::int64_t n) const {
@@ -100,24 +76,6 @@ struct Batcher::Impl {
     if (!options.augment.mixes()) return;
     slot.others.ensure({n}, Dtype::i32, Tag::input);
     slot.shares.ensure({n}, Dtype::f64, Tag::input);
-  }
-
-  void start() {
-    thread = quiet_thread([this] { run(); });
-  }
-
-  void run() {
-    try {
-      produce();
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      error = std::current_exception();
-    }
-    {
-      const std::lock_guard lock(mutex);
-      finished = true;
-    }
-    changed.notify_all();
   }
 
   void produce() {
@@ -134,15 +92,11 @@ struct Batcher::Impl {
         if (options.shuffle) shuffle(order, options.seed, epoch);
         ordered = epoch;
       }
-      Batch* slot = take_empty();
+      Batch* slot = ahead.take();
       if (!slot) return;
       announce(order, number);
       fill(*slot, order, epoch, number);
-      {
-        const std::lock_guard lock(mutex);
-        ready.push_back(slot);
-      }
-      changed.notify_all();
+      ahead.give(slot);
       if (++number == per_epoch) {
         number = 0;
         ++epoch;
@@ -160,15 +114,6 @@ struct Batcher::Impl {
     for (std::int64_t i = from * options.batch; i < end; ++i) {
       source.announce(order[static_cast<std::size_t>(i)]);
     }
-  }
-
-  Batch* take_empty() {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return stop || !empty.empty(); });
-    if (stop) return nullptr;
-    Batch* slot = empty.front();
-    empty.erase(empty.begin());
-    return slot;
   }
 
   void fill(Batch& slot, const std::vector<std::int64_t>& order, std::int64_t epoch,
@@ -194,33 +139,15 @@ struct Batcher::Impl {
               : Mix();
     apply_mix(mix, slot.images, slot.labels, slot.others, slot.shares);
   }
-
-  const Batch* next() {
-    std::unique_lock lock(mutex);
-    if (lent) {
-      empty.push_back(std::exchange(lent, nullptr));
-      changed.notify_all();
-    }
-    changed.wait(lock, [&] { return finished || !ready.empty(); });
-    if (ready.empty()) {
-      if (error) std::rethrow_exception(error);
-      return nullptr;
-    }
-    lent = ready.front();
-    ready.erase(ready.begin());
-    return lent;
-  }
 };
 
 Batcher::Batcher(const Source& source, BatcherOptions options)
-    : impl_(std::make_unique<Impl>(source, std::move(options))) {
-  impl_->start();
-}
+    : impl_(std::make_unique<Impl>(source, std::move(options))) {}
 
 Batcher::~Batcher() = default;
 
 std::int64_t Batcher::batches_per_epoch() const { return impl_->per_epoch; }
 
-const Batch* Batcher::next() { return impl_->next(); }
+const Batch* Batcher::next() { return impl_->ahead.next(); }
 
 }  // namespace rn::data

@@ -111,6 +111,7 @@ struct Outcome {
   // percent.
   std::optional<double> train_loss, train_error, val_loss, val_error, test_loss, test_error;
   double images_per_second = 0;  // of training steps in this process
+  std::string item = "img";      // what these images are: Trainee::item()
   double seconds = 0;            // of this process
   bool written = false;          // false: the reader of stdout has gone
 

@@ -13,7 +13,7 @@ std::string Outcome::text(const std::string& output) const {
   add("train loss", train_loss, "");
   add("validation error", val_error, " %");
   add("test error", test_error, " %");
-  if (seconds > 0) line += fmt::format(", {:.0f} img/s", images_per_second);
+  if (seconds > 0) line += fmt::format(", {:.0f} {}/s", images_per_second, item);
   return line;
 }
 

@@ -19,7 +19,7 @@ std::string Table::header() const {
   std::string text = fmt::format("{:>6} {:>9} {:>10} {:>7}", "epoch", "lr", "train loss", "err %");
   if (val_) text += fmt::format(" {:>9} {:>7}", "val loss", "err %");
   if (test_) text += fmt::format(" {:>9} {:>7}", "test loss", "err %");
-  return text + fmt::format(" {:>7} {:>9} {:>9}", "img/s", "elapsed", "left");
+  return text + fmt::format(" {:>7} {:>9} {:>9}", item_ + "/s", "elapsed", "left");
 }
 
 std::string Table::line(const TableRow& row) const {

@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <string>
+#include <utility>
 
 namespace rn::train {
 
@@ -18,12 +19,15 @@ struct TableRow {
 
 class Table {
  public:
-  Table(bool val, bool test) : val_(val), test_(test) {}
+  // item: what is counted in a second.
+  Table(bool val, bool test, std::string item = "img")
+      : val_(val), test_(test), item_(std::move(item)) {}
   std::string header() const;
   std::string line(const TableRow& row) const;  // NaN: a dash
 
  private:
   bool val_, test_;  // which columns there are
+  std::string item_;
 };
 
 // "42 s", "3:07", "1:02:03".

@@ -18,6 +18,8 @@ struct Session;
 class Trainee {
  public:
   virtual ~Trainee() = default;
+  // What samples are called where their rate is told: "img" of "img/s".
+  virtual std::string item() const { return "img"; }
   virtual nn::Store& store() = 0;
   const nn::Store& store() const { return const_cast<Trainee*>(this)->store(); }
   // Batches are those from this position on; called once, before the first step.

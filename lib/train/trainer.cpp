@@ -24,7 +24,7 @@ Trainer::Trainer(Session& session)
       trainee_(session.trainee ? *session.trainee : *images_),
       progress_(session.options.progress ? *session.options.progress : no_progress_),
       table_(!session.subsets.val.empty() && session.eval_on != EvalOn::none,
-             session.eval_on != EvalOn::none),
+             session.eval_on != EvalOn::none, trainee_.item()),
       began_(Clock::now()) {
   if (session.resumed) saved_step_ = session.state().step;
 }
@@ -104,6 +104,7 @@ void Trainer::begin_work(std::int64_t first_image) {
   work_before_ = first_image;
   progress_.begin({.what = fmt::format("epoch {}/{}", state.epoch + 1, epochs),
                    .total = s_.images_before(epoch_end) - first_image,
+                   .item = trainee_.item(),
                    .before = first_image,
                    .overall = s_.images_before(s_.total)});
 }

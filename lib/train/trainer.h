@@ -33,6 +33,7 @@ class Trainer {
   std::string stop_reason() const { return stop_reason_; }
   std::int64_t parameter_count() const { return trainee_.store().parameter_count(); }
   double images_per_second() const;
+  std::string item() const { return trainee_.item(); }
   double elapsed() const;
 
  private:

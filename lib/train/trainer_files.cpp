@@ -191,6 +191,7 @@ Outcome train(Session& session) {
   outcome.written = written;
   outcome.parameters = trainer.parameter_count();
   outcome.images_per_second = trainer.images_per_second();
+  outcome.item = trainer.item();
   outcome.seconds = trainer.elapsed();
   if (ended == Ended::stopped) {
     outcome.message =

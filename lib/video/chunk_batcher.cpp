@@ -1,14 +1,11 @@
 #include "video/chunk_batcher.h"
 
-#include <condition_variable>
-#include <exception>
-#include <mutex>
-#include <thread>
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
 #include "base/parallel.h"
-#include "data/workers.h"
+#include "data/ahead.h"
 
 namespace rn::video {
 
@@ -16,64 +13,27 @@ struct ChunkBatcher::Impl {
   const ClipStore& store;
   const ChunkReader& reader;
   const ChunkBatcherOptions options;
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<ChunkBatch> slots;
-  std::vector<ChunkBatch*> empty, ready;
-  ChunkBatch* lent = nullptr;
-  bool stop = false, finished = false;
-  std::exception_ptr error;
-  data::Workers workers;  // used by `thread` only
-  std::thread thread;
+  data::Workers workers;  // used by the thread that fills only
+  data::Ahead<ChunkBatch> ahead;
 
   Impl(const ClipStore& s, const ChunkReader& r, ChunkBatcherOptions o)
-      : store(s), reader(r), options(std::move(o)), workers(std::max(1, options.loaders)) {
-    // Those ready, one with the caller, one being filled.
-    slots.resize(static_cast<std::size_t>(std::max(1, options.ahead)) + 2);
-    for (ChunkBatch& slot : slots) empty.push_back(&slot);
-    thread = data::quiet_thread([this] { run(); });
-  }
-  ~Impl() {
-    {
-      const std::lock_guard lock(mutex);
-      stop = true;
-    }
-    changed.notify_all();
-    thread.join();
+      : store(s),
+        reader(r),
+        options(std::move(o)),
+        workers(std::max(1, options.loaders)),
+        ahead(options.ahead) {
+    ahead.start([this] { produce(); });
   }
 
-  void run() {
-    try {
-      for (std::int64_t number = options.first;; ++number) {
-        const std::vector<ChunkJob> jobs = options.jobs(number);
-        if (jobs.empty()) break;
-        ChunkBatch* slot = take_empty();
-        if (!slot) break;
-        fill(*slot, jobs, number);
-        {
-          const std::lock_guard lock(mutex);
-          ready.push_back(slot);
-        }
-        changed.notify_all();
-      }
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      error = std::current_exception();
+  void produce() {
+    for (std::int64_t number = options.first;; ++number) {
+      const std::vector<ChunkJob> jobs = options.jobs(number);
+      if (jobs.empty()) return;
+      ChunkBatch* slot = ahead.take();
+      if (!slot) return;
+      fill(*slot, jobs, number);
+      ahead.give(slot);
     }
-    {
-      const std::lock_guard lock(mutex);
-      finished = true;
-    }
-    changed.notify_all();
-  }
-
-  ChunkBatch* take_empty() {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return stop || !empty.empty(); });
-    if (stop) return nullptr;
-    ChunkBatch* slot = empty.front();
-    empty.erase(empty.begin());
-    return slot;
   }
 
   void fill(ChunkBatch& slot, const std::vector<ChunkJob>& jobs, std::int64_t number) {
@@ -95,10 +55,7 @@ struct ChunkBatcher::Impl {
     slot.clips.assign(jobs.size(), 0);
     slot.labels.assign(jobs.size(), 0);
     workers.run(n, [&](int, std::int64_t i) {
-      {
-        const std::lock_guard lock(mutex);
-        if (stop) return;  // nobody will look at it
-      }
+      if (ahead.stopped()) return;
       const ChunkJob& job = jobs[static_cast<std::size_t>(i)];
       slot.clips[static_cast<std::size_t>(i)] = job.clip;
       slot.labels[static_cast<std::size_t>(i)] =
@@ -110,28 +67,12 @@ struct ChunkBatcher::Impl {
       });
     });
   }
-
-  const ChunkBatch* next() {
-    std::unique_lock lock(mutex);
-    if (lent) {
-      empty.push_back(std::exchange(lent, nullptr));
-      changed.notify_all();
-    }
-    changed.wait(lock, [&] { return finished || !ready.empty(); });
-    if (ready.empty()) {
-      if (error) std::rethrow_exception(error);
-      return nullptr;
-    }
-    lent = ready.front();
-    ready.erase(ready.begin());
-    return lent;
-  }
 };
 
 ChunkBatcher::ChunkBatcher(const ClipStore& store, const ChunkReader& reader,
                            ChunkBatcherOptions options)
     : impl_(std::make_unique<Impl>(store, reader, std::move(options))) {}
 ChunkBatcher::~ChunkBatcher() = default;
-const ChunkBatch* ChunkBatcher::next() { return impl_->next(); }
+const ChunkBatch* ChunkBatcher::next() { return impl_->ahead.next(); }
 
 }  // namespace rn::video

@@ -18,6 +18,7 @@ class ClipTrainee : public train::Trainee {
               std::unique_ptr<ClipStore> test, ChunkNormalization normalization);
   ~ClipTrainee() override;
 
+  std::string item() const override { return "clips"; }
   nn::Store& store() override { return network_->store(); }
   models::StNetwork& network() { return *network_; }
   void begin(std::int64_t epoch, std::int64_t step_in_epoch) override;

@@ -76,6 +76,10 @@ TEST_CASE("rows stand under their headings", "[train]") {
       row.images_per_second = 371.4;
       row.elapsed = 3725;
       CHECK(table.line(row).size() == table.header().size());
+      CHECK(contains(table.header(), " img/s"));
+      const Table clips(val, test, "clips");
+      CHECK(contains(clips.header(), " clips/s"));
+      CHECK(clips.header().size() == table.header().size());
       CHECK(contains(table.line(row), " 45.68"));
       CHECK(contains(table.line(row), "1:02:05"));
       CHECK((contains(table.line(row), " - ") == (val || test)));  // not measured
