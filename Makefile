@@ -157,8 +157,8 @@ repro-revnet: build ## Gomez et al. 2017, Tables 1 to 3 and Fig 4: SCALE=smoke|c
 	@sh share/repro/revnet.sh $(BUILD) $(or $(SCALE),smoke) $(if $(CIFAR10),cifar10:$(CIFAR10))
 
 .PHONY: repro-stresnet
-repro-stresnet: build ## Feichtenhofer et al. 2016, Table 3: SCALE=smoke|cpu|paper, VIDEOS=DIR, INIT=resnet50.h5
-	@INIT="$(INIT)" sh share/repro/stresnet.sh $(BUILD) $(or $(SCALE),smoke) $(VIDEOS)
+repro-stresnet: build ## Feichtenhofer et al. 2016, Table 3: SCALE=smoke|cpu|paper, VIDEOS=DIR, INIT=resnet50.h5, SPLITS, TRAIN, FILMS
+	@INIT="$(INIT)" SPLITS="$(SPLITS)" TRAIN="$(TRAIN)" FILMS="$(FILMS)" sh share/repro/stresnet.sh $(BUILD) $(or $(SCALE),smoke) $(VIDEOS)
 
 .PHONY: repro-geometry
 repro-geometry: build ## Hauser and Ray 2017, and the metric of a residual network: CIFAR10=DIR, SEEDS=20

@@ -68,6 +68,9 @@ Kind kind_of(const io::H5& file) {
   if (kind == "paths") return Kind::paths;
   if (kind == "memory") return Kind::memory;
   if (kind == "geometry") return Kind::geometry;
+  if (kind == "flow") {
+    fail(ErrorKind::input, "{}: is optical flow, which video-flow --render draws", file.name());
+  }
   fail(ErrorKind::input,
        "{}: is a result of kind '{}', of which there is no picture; models, evaluations, lesion "
        "studies, paths, memory and geometry can be drawn",

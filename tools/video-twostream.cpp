@@ -32,6 +32,16 @@ int finish(const std::vector<video::Skipped>& skipped) {
 int train(const TwoStreamTool& o, const cli::Invocation& call, Device device, Progress* progress) {
   video::TwoStreamTrain run = tools::effective_training(o, device, call);
   const std::string output = run.train.output;
+  if (o.train.common.dry_run) {
+    run.train.progress = progress;
+    const video::TwoStreamOutlook outlook = video::plan_two_stream(std::move(run));
+    if (!outlook.stopped.empty()) {
+      info("{}", outlook.stopped);
+      return exit_stopped;
+    }
+    fmt::print("{}\n", o.train.common.json ? outlook.plan.json() : outlook.plan.text());
+    return finish(outlook.skipped);
+  }
   if (o.train.common.json && output == "-") {
     fail(ErrorKind::usage, "-o - and --json both want stdout");
   }
@@ -79,10 +89,10 @@ int test(const TwoStreamTool& o, const cli::Invocation& call, Device device, Pro
     info("stopped by {}; nothing was written", cli::signal_name(cli::stop_signal()));
     return exit_stopped;
   }
-  if (!o.render.empty()) render(o, report);
+  if (!o.render.empty() && !run.how.dry_run) render(o, report);
   if (o.train.common.json) {
     fmt::print("{}\n", report.json.str());
-  } else if (run.how.output != "-") {
+  } else if (run.how.output != "-" || run.how.dry_run) {
     fmt::print("{}", report.text);
   }
   const int code = finish(report.skipped);

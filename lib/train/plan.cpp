@@ -46,16 +46,8 @@ void measure(Session& s, Plan& plan) {
     const auto bytes = static_cast<double>(ledger.peak(static_cast<Tag>(tag)));
     plan.memory += static_cast<std::int64_t>(grows ? bytes * scale : bytes);
   }
-  const double left = static_cast<double>(plan.steps - plan.from_step);
-  plan.seconds = plan.step_seconds * left;
-  if (s.eval_on == EvalOn::none) return;
   // Forward alone is a third of a step's work, or a little more.
-  const double image_seconds = plan.step_seconds / (scale * images) * 0.4;
-  const double every = static_cast<double>(std::max(o.eval_every.steps(s.per_epoch), s.per_epoch));
-  const bool test_often = s.eval_on == EvalOn::test;
-  plan.seconds += image_seconds * left / every *
-                      static_cast<double>(plan.val_images + (test_often ? plan.test_images : 0)) +
-                  (test_often ? 0 : image_seconds * static_cast<double>(plan.test_images));
+  set_seconds(plan, s, plan.step_seconds / (scale * images) * 0.4);
 }
 
 std::string bytes_text(std::int64_t bytes) {
@@ -65,24 +57,21 @@ std::string bytes_text(std::int64_t bytes) {
 
 }  // namespace
 
-Plan make_plan(TrainOptions options) {
-  const bool nowhere = options.output.empty();
-  if (nowhere) options.output = "/dev/null";
-  Session s = prepare(std::move(options));
+Plan plan_of(const Session& s) {
   const TrainOptions& o = s.options;
   Plan plan;
   plan.arch = s.file.spec.arch;
   plan.data = o.data;
-  plan.output = nowhere ? "" : o.output;
+  plan.output = o.output;
   plan.checkpoint = s.checkpoint;
   plan.log = o.log;
-  plan.blocks = static_cast<std::int64_t>(s.file.spec.blocks.size());
   plan.train_images = static_cast<std::int64_t>(s.subsets.train.size());
   plan.val_images = static_cast<std::int64_t>(s.subsets.val.size());
-  plan.test_images = s.test ? s.test->info().count : 0;
+  plan.test_images = s.test_count;
   plan.batch = o.batch;
   plan.steps_per_epoch = s.per_epoch;
   plan.steps = s.total;
+  plan.from_step = s.resumed ? s.state().step : 0;
   plan.epochs = static_cast<double>(s.total) / static_cast<double>(s.per_epoch);
   plan.lr_first = s.schedule->lr(0);
   plan.lr_last = s.schedule->lr(s.total - 1);
@@ -90,9 +79,30 @@ Plan make_plan(TrainOptions options) {
     plan.lr_highest = std::max(plan.lr_highest, s.schedule->lr((s.total - 1) * i / 1000));
   }
   plan.complete_already = s.complete_already;
+  return plan;
+}
+
+void set_seconds(Plan& plan, const Session& s, double image_seconds) {
+  const double left = static_cast<double>(plan.steps - plan.from_step);
+  plan.seconds = plan.step_seconds * left;
+  if (s.eval_on == EvalOn::none) return;
+  const double every =
+      static_cast<double>(std::max(s.options.eval_every.steps(s.per_epoch), s.per_epoch));
+  const bool test_often = s.eval_on == EvalOn::test;
+  plan.seconds += image_seconds * left / every *
+                      static_cast<double>(plan.val_images + (test_often ? plan.test_images : 0)) +
+                  (test_often ? 0 : image_seconds * static_cast<double>(plan.test_images));
+}
+
+Plan make_plan(TrainOptions options) {
+  const bool nowhere = options.output.empty();
+  if (nowhere) options.output = "/dev/null";
+  Session s = prepare(std::move(options));
+  Plan plan = plan_of(s);
+  if (nowhere) plan.output.clear();
+  plan.blocks = static_cast<std::int64_t>(s.file.spec.blocks.size());
   if (s.complete_already) return plan;
   plan.parameters = s.network->store().parameter_count();
-  plan.from_step = s.resumed ? s.state().step : 0;
   measure(s, plan);
   return plan;
 }
@@ -103,10 +113,10 @@ std::string Plan::text() const {
     if (!value.empty()) out += fmt::format("{:<12}{}\n", what, value);
   };
   line("network", fmt::format("{}, {} parameters, {} blocks", arch, parameters, blocks));
-  line("data", fmt::format("{}: {} images to train, {} to validate, {} to test", data, train_images,
-                           val_images, test_images));
-  line("training", fmt::format("{:.4g} epochs of {} steps of {} images: {} steps", epochs,
-                               steps_per_epoch, batch, steps));
+  line("data", fmt::format("{}: {} {} to train, {} to validate, {} to test", data, train_images,
+                           item, val_images, test_images));
+  line("training", fmt::format("{:.4g} epochs of {} steps of {} {}: {} steps", epochs,
+                               steps_per_epoch, batch, item, steps));
   if (from_step > 0) line("resuming", fmt::format("from step {}", from_step));
   line("rate", fmt::format("{:.4g} at first, {:.4g} at most, {:.4g} at last", lr_first, lr_highest,
                            lr_last));
@@ -114,8 +124,8 @@ std::string Plan::text() const {
     line("output", output + ": complete already, nothing to do");
   } else {
     line("memory", "about " + bytes_text(memory) + " of tensors");
-    line("time", fmt::format("about {} ({:.3g} s a step, measured on a few images)",
-                             format_seconds(seconds), step_seconds));
+    line("time", fmt::format("about {} ({:.3g} s a step, measured on a few {})",
+                             format_seconds(seconds), step_seconds, item));
     line("output", output);
     line("checkpoint", checkpoint);
     line("log", log);
@@ -130,9 +140,9 @@ std::string Plan::json() const {
       .add("parameters", parameters)
       .add("blocks", blocks)
       .add("data", data)
-      .add("train_images", train_images)
-      .add("val_images", val_images)
-      .add("test_images", test_images)
+      .add("train_" + item, train_images)
+      .add("val_" + item, val_images)
+      .add("test_" + item, test_images)
       .add("batch", batch)
       .add("steps_per_epoch", steps_per_epoch)
       .add("steps", steps)

@@ -3,12 +3,13 @@
 
 #include <string>
 
-#include "train/options.h"
+#include "train/session.h"
 
 namespace rn::train {
 
 struct Plan {
   std::string arch, data, output, checkpoint, log;
+  std::string item = "images";  // what is trained on, as counted below
   std::int64_t parameters = 0, blocks = 0;
   std::int64_t train_images = 0, val_images = 0, test_images = 0;
   std::int64_t batch = 0, steps_per_epoch = 0, steps = 0, from_step = 0;
@@ -22,6 +23,11 @@ struct Plan {
   std::string text() const;  // for people, several lines
   std::string json() const;  // one line
 };
+
+// What is known of a training before any step: all but blocks, parameters, memory and seconds.
+Plan plan_of(const Session& session);
+// The time of it all from that of a step and of an image (or clip) in evaluation.
+void set_seconds(Plan& plan, const Session& session, double image_seconds);
 
 // Checks what train() checks; writes nothing, and measures a step on a few images. An empty output
 // is allowed. Errors: as prepare().

@@ -23,7 +23,8 @@ struct Clip::Impl {
   double last = 0;  // seconds from the start to the end of the last picture
 
   void open(int short_side);
-  bool decode();  // one more picture into `frame`
+  bool decode();   // one more picture into `frame`
+  bool advance();  // to the next that the stride leaves
   void check_frame() const;
 };
 
@@ -143,13 +144,19 @@ Clip::Clip(const std::string& path, int short_side, int stride) : impl_(std::mak
 Clip::~Clip() = default;
 const ClipInfo& Clip::info() const { return impl_->info; }
 
-Tensor Clip::next() {
-  while (impl_->decode()) {
-    if ((impl_->decoded - 1) % impl_->stride != 0) continue;
-    return to_rgb(impl_->scaler, *impl_->frame, static_cast<int>(impl_->info.height),
-                  static_cast<int>(impl_->info.width));
+bool Clip::Impl::advance() {
+  while (decode()) {
+    if ((decoded - 1) % stride == 0) return true;
   }
-  return {};
+  return false;
+}
+
+bool Clip::skip() { return impl_->advance(); }
+
+Tensor Clip::next() {
+  if (!impl_->advance()) return {};
+  return to_rgb(impl_->scaler, *impl_->frame, static_cast<int>(impl_->info.height),
+                static_cast<int>(impl_->info.width));
 }
 
 bool Clip::truncated() const {
@@ -174,7 +181,8 @@ Counted count_frames(const std::string& path, int short_side, int stride,
                      const std::function<bool()>& stop) {
   Clip clip(path, short_side, stride);
   Counted counted{clip.info()};
-  while (clip.next()) {
+  // The first is converted too: so that pixels which FFmpeg cannot convert are told of here.
+  for (bool more = clip.next().defined(); more; more = clip.skip()) {
     ++counted.frames;
     if (stop && stop()) return counted;
   }

@@ -27,6 +27,8 @@ class Clip {
   const ClipInfo& info() const;
   // The next picture, u8 [H, W, 3]; undefined behind the last.
   Tensor next();
+  // Passes over the next picture, which is decoded and no more; false behind the last.
+  bool skip();
   // Whether the file says that it holds clearly more than came out of it; only at the end.
   bool truncated() const;
   struct Impl;

@@ -194,18 +194,19 @@ Pixels ClipStore::load(const Clip& clip, const std::vector<std::int64_t>& frames
   Tensor before({1, h, w}, Dtype::f32, Tag::input), now({1, h, w}, Dtype::f32, Tag::input);
   std::size_t next_frame = 0, next_field = 0;
   for (std::int64_t number = 0; number <= last; ++number) {
-    const Tensor picture = reader.next();
-    if (!picture || picture.dim(0) != h || picture.dim(1) != w) {
+    const bool shown = next_frame < frames.size() && frames[next_frame] == number;
+    const bool ends = computes && next_field < fields.size() && fields[next_field] + 1 == number;
+    const std::size_t following = next_field + (ends ? 1 : 0);
+    const bool begins = computes && following < fields.size() && fields[following] == number;
+    const bool wanted = shown || ends || begins;
+    const Tensor picture = wanted ? reader.next() : Tensor();
+    if (wanted ? !picture || picture.dim(0) != h || picture.dim(1) != w : !reader.skip()) {
       fail(ErrorKind::input, "{}: changed while it was in use", clip.named.path);
     }
-    if (next_frame < frames.size() && frames[next_frame] == number) {
+    if (shown) {
       out.frames.push_back(picture);
       ++next_frame;
     }
-    if (!computes) continue;
-    const bool ends = next_field < fields.size() && fields[next_field] + 1 == number;
-    const std::size_t following = next_field + (ends ? 1 : 0);
-    const bool begins = following < fields.size() && fields[following] == number;
     if (!ends && !begins) continue;
     to_brightness(picture, now.data<float>());
     if (ends) {

@@ -30,6 +30,13 @@ Frame frame_of(AVPixelFormat format, int height, int width) {
   return frame;
 }
 
+void fill_rgb(AVFrame& frame, const Tensor& picture) {
+  const auto row = static_cast<std::size_t>(3 * picture.dim(1));
+  for (std::int64_t y = 0; y < picture.dim(0); ++y) {
+    std::memcpy(frame.data[0] + y * frame.linesize[0], picture.data<std::uint8_t>() + y * row, row);
+  }
+}
+
 void check_picture(const Tensor& picture) {
   require(picture.defined() && picture.dtype() == Dtype::u8 && picture.rank() == 3 &&
               picture.dim(2) == 3 && picture.size() > 0 &&
@@ -76,11 +83,7 @@ io::Bytes encode_png(const Tensor& picture) {
   const int code = avcodec_open2(codec.get(), encoder, nullptr);
   if (code < 0) fail(ErrorKind::failed, "PNG: cannot encode: {}", reason(code));
   const Frame frame = frame_of(AV_PIX_FMT_RGB24, height, width);
-  for (int y = 0; y < height; ++y) {
-    std::memcpy(frame->data[0] + static_cast<std::ptrdiff_t>(y) * frame->linesize[0],
-                picture.data<std::uint8_t>() + static_cast<std::ptrdiff_t>(y) * 3 * width,
-                static_cast<std::size_t>(3 * width));
-  }
+  fill_rgb(*frame, picture);
   io::Bytes bytes;
   const auto take = [&](const AVPacket& packet) {
     const auto* at = reinterpret_cast<const std::byte*>(packet.data);
@@ -171,13 +174,15 @@ void Film::add(const Tensor& picture) {
           picture);
   const auto height = static_cast<int>(to.height), width = static_cast<int>(to.width);
   const Frame frame = frame_of(AV_PIX_FMT_YUV420P, height, width);
+  // The converter reads whole vectors: from rows with room behind them.
+  const Frame source = frame_of(AV_PIX_FMT_RGB24, height, width);
+  fill_rgb(*source, picture);
   to.scaler.reset(sws_getCachedContext(
       to.scaler.release(), width, height, AV_PIX_FMT_RGB24, width, height, AV_PIX_FMT_YUV420P,
       SWS_AREA | SWS_ACCURATE_RND | SWS_BITEXACT, nullptr, nullptr, nullptr));
   if (!to.scaler) fail(ErrorKind::failed, "{}: FFmpeg cannot convert from RGB", to.name);
-  const std::uint8_t* planes[4] = {picture.data<std::uint8_t>(), nullptr, nullptr, nullptr};
-  const int strides[4] = {3 * width, 0, 0, 0};
-  sws_scale(to.scaler.get(), planes, strides, 0, height, frame->data, frame->linesize);
+  sws_scale(to.scaler.get(), source->data, source->linesize, 0, height, frame->data,
+            frame->linesize);
   frame->pts = to.next++;
   to.write(frame.get());
 }

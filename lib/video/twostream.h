@@ -9,6 +9,7 @@
 
 #include "models/st_resnet.h"
 #include "train/options.h"
+#include "train/plan.h"
 #include "train/session.h"
 #include "train/st_model_file.h"
 #include "video/clip_scores.h"
@@ -53,7 +54,17 @@ struct TwoStreamOutcome {
 // Trains, and writes the model. Errors: as of train::train, and of open_store.
 TwoStreamOutcome train_two_stream(TwoStreamTrain options);
 
-// The value of an option in a model's recipe: "short-side = 64". Empty: not there.
+struct TwoStreamOutlook {
+  train::Plan plan;
+  std::vector<Skipped> skipped;
+  std::string stopped;  // a message; empty: not stopped
+};
+
+// What that training would be: looks at all clips, measures steps of a few, and writes nothing.
+TwoStreamOutlook plan_two_stream(TwoStreamTrain options);
+
+// The value of an option in a model's recipe, without quotation marks: "short-side = 64". Empty: not
+// there.
 std::string recipe_value(const std::string& recipe, const std::string& key);
 
 }  // namespace rn::video

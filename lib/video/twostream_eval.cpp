@@ -277,6 +277,25 @@ void write_text(const std::string& path, const std::string& text) {
   io::write_file(path, std::as_bytes(std::span(text)));
 }
 
+// What would be done, of --dry-run.
+void tell_plan(const Model& model, const ClipStore& store, const char* what,
+               TwoStreamReport& report) {
+  const std::int64_t parameters = model.network.store().parameter_count();
+  report.clips = store.count();
+  report.text =
+      fmt::format("would {} {} ({}, {} parameters) on {}: {} clips of {} frames{}\n", what,
+                  train::printable(model.file.spec.arch), model.streams(), parameters,
+                  train::printable(store.set().uri), report.clips, model.data.test_frames,
+                  model.data.flip ? " and their mirror images" : "");
+  report.json =
+      skipped_json(report.skipped, io::Json()
+                                       .add("dry_run", true)
+                                       .add("arch", model.file.spec.arch)
+                                       .add("parameters", parameters)
+                                       .add("count", report.clips)
+                                       .add("frames", std::int64_t{model.data.test_frames}));
+}
+
 // Five frames, and the flow there in colours below them; of a stream alone, its own.
 Strip strip_of(const ClipStore& store, const Model& model) {
   constexpr int shown = 5;
@@ -334,6 +353,10 @@ TwoStreamReport evaluate_two_stream(const TwoStreamEval& run) {
     fail(ErrorKind::input, "{}: its classes are others than those of {} ({} and {} of them)",
          model.data.uri, model.name, theirs.size(), ours.size());
   }
+  if (run.dry_run) {
+    tell_plan(model, *store, "evaluate", report);
+    return report;
+  }
   const ChunkReader reader = reader_of(model, *store);
   ScoreOptions options = score_options(model, run);
   options.what = to_string(run.split);
@@ -374,6 +397,10 @@ TwoStreamReport predict_two_stream(const TwoStreamPredict& run) {
   if (report.stopped) return report;
   if (run.strip && store.count() != 1) {
     fail(ErrorKind::usage, "--render draws one clip, not {}", store.count());
+  }
+  if (run.how.dry_run) {
+    tell_plan(model, store, "predict with", report);
+    return report;
   }
   const ChunkReader reader = reader_of(model, store);
   const ClipScores scores =

@@ -29,6 +29,7 @@ struct TwoStreamEval {
   std::string output = {};  // result file of kind "evaluation"; empty: none
   std::string table = {};   // clip by clip, .csv or .tsv; empty: none
   bool force = false;
+  bool dry_run = false;  // only look at the model and the clips, and say what would be done
   bool volatile_provenance = true;
   io::Provenance provenance = {};
   Progress* progress = nullptr;

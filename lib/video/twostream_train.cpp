@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <chrono>
 
 #include "base/log.h"
 #include "base/parallel.h"
+#include "device/ledger.h"
 #include "io/file.h"
 #include "io/schema.h"
 #include "train/initial.h"
@@ -134,6 +136,35 @@ class Preparation {
   explicit Preparation(TwoStreamTrain options) : o_(std::move(options)) {}
 
   TwoStreamOutcome run() {
+    if (!begin()) return stopped();
+    if (complete_already()) {
+      s_.trainee = std::make_unique<ClipTrainee>(s_, o_, std::move(network_), std::move(train_),
+                                                 nullptr, measured());
+    } else {
+      make_trainee();
+    }
+    outcome_.train = train::train(s_);
+    return std::move(outcome_);
+  }
+
+  TwoStreamOutlook plan() {
+    const bool nowhere = o_.train.output.empty();
+    if (nowhere) o_.train.output = "/dev/null";
+    if (!begin()) return {.stopped = stopped().train.message};
+    const bool complete = complete_already();
+    if (!complete) make_trainee();
+    TwoStreamOutlook outlook{.plan = train::plan_of(s_), .skipped = outcome_.skipped};
+    train::Plan& plan = outlook.plan;
+    plan.item = "clips";
+    plan.blocks = static_cast<std::int64_t>(spec_.any().blocks.size());
+    if (nowhere) plan.output.clear();
+    if (!complete) measure(plan);
+    return outlook;
+  }
+
+ private:
+  // Up to where the network is made. False: asked to stop.
+  bool begin() {
     s_.options = o_.train;
     const train::TrainOptions& t = s_.options;
     train::check_options(t);
@@ -141,17 +172,50 @@ class Preparation {
     train::check_files(t, s_.checkpoint);
     s_.eval_on = t.eval_on.value_or(t.val > 0 ? train::EvalOn::val : train::EvalOn::test);
     models::make_st_spec(t.arch.empty() ? "resnet18" : t.arch, network_options());  // bad options
-    if (!open_data()) return stopped();
+    if (!open_data()) return false;
     describe();
-    if (const auto done = complete_already()) return *done;
+    return true;
+  }
+
+  void make_trainee() {
     make_network();
     s_.trainee = std::make_unique<ClipTrainee>(s_, o_, std::move(network_), std::move(train_),
                                                std::move(test_), std::move(normalization_));
-    outcome_.train = train::train(s_);
-    return std::move(outcome_);
   }
 
- private:
+  // Two steps of a few clips, of a session that nobody keeps; what a step needs is taken to grow
+  // with its clips.
+  void measure(train::Plan& plan) {
+    constexpr std::int64_t sample = 4;
+    const std::int64_t batch = std::min(plan.batch, plan.train_images),
+                       micro = s_.options.step.micro_batch,
+                       few = std::min(micro > 0 ? std::min(micro, batch) : batch, sample);
+    plan.parameters = s_.trainee->store().parameter_count();
+    s_.options.batch = few;
+    s_.per_epoch = plan.train_images;
+    s_.state().epoch = s_.state().step_in_epoch = 0;
+    s_.trainee->begin(0, 0);
+    s_.trainee->step(0, {});  // the first one makes primitives and memory
+    s_.state().step_in_epoch = 1;
+    const auto begin = std::chrono::steady_clock::now();
+    s_.trainee->step(0, {});
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const double clip_seconds = seconds / static_cast<double>(few);
+    plan.step_seconds = clip_seconds * static_cast<double>(batch);
+    const Ledger& ledger = Ledger::global();
+    const double scale =
+        static_cast<double>(micro > 0 ? std::min(micro, batch) : batch) / static_cast<double>(few);
+    for (int tag = 0; tag < tag_count; ++tag) {
+      const bool grows = static_cast<Tag>(tag) == Tag::activation;
+      const auto bytes = static_cast<double>(ledger.peak(static_cast<Tag>(tag)));
+      plan.memory += static_cast<std::int64_t>(grows ? bytes * scale : bytes);
+    }
+    s_.per_epoch = plan.steps_per_epoch;
+    // Forward alone is a third of a step's work, or a little more.
+    train::set_seconds(plan, s_, clip_seconds * 0.4 * o_.data.test_frames / o_.chunk.frames);
+  }
+
   models::StOptions network_options() const {
     models::StOptions network = o_.network;
     network.height = network.width = o_.chunk.side;
@@ -214,9 +278,9 @@ class Preparation {
     train::set_length(s_, static_cast<std::int64_t>(s_.subsets.train.size()));
   }
 
-  std::optional<TwoStreamOutcome> complete_already() {
+  bool complete_already() {
     const train::TrainOptions& t = s_.options;
-    if (!t.resume || t.output == "-" || !train::is_file(t.output)) return {};
+    if (!t.resume || t.output == "-" || !train::is_file(t.output)) return false;
     try {
       train::StModelFile found =
           train::read_st_model_file(io::schema::open(t.output, io::schema::Format::model));
@@ -226,15 +290,12 @@ class Preparation {
       }
       s_.file = std::move(found.common);
     } catch (const Error& error) {
-      if (t.force) return {};
+      if (t.force) return false;
       fail(ErrorKind::usage, "{}; --force replaces it", error.what());
     }
     s_.complete_already = true;
     network_ = std::make_unique<models::StNetwork>(spec_, t.dtype);
-    s_.trainee = std::make_unique<ClipTrainee>(s_, o_, std::move(network_), std::move(train_),
-                                               nullptr, measured());
-    outcome_.train = train::train(s_);
-    return std::move(outcome_);
+    return true;
   }
 
   ChunkNormalization measured() const {
@@ -313,10 +374,18 @@ std::string recipe_value(const std::string& recipe, const std::string& key) {
   for (std::size_t from = 0; from < recipe.size();) {
     const std::size_t end = std::min(recipe.find('\n', from), recipe.size());
     const std::string line = recipe.substr(from, end - from);
-    if (line.starts_with(begin)) return line.substr(begin.size());
+    if (line.starts_with(begin)) {
+      const std::string value = line.substr(begin.size());
+      const bool quoted = value.size() > 1 && value.front() == '"' && value.back() == '"';
+      return quoted ? value.substr(1, value.size() - 2) : value;
+    }
     from = end + 1;
   }
   return {};
+}
+
+TwoStreamOutlook plan_two_stream(TwoStreamTrain options) {
+  return Preparation(std::move(options)).plan();
 }
 
 TwoStreamOutcome train_two_stream(TwoStreamTrain options) {

@@ -1,10 +1,11 @@
 #!/bin/sh
 # stresnet.sh BUILD SCALE [VIDEOS]: "Spatiotemporal Residual Networks for Video Action Recognition" (Feichtenhofer,
 # Pinz, Wildes 2016): the five rows of Table 3, on the splits of UCF101 or HMDB51. VIDEOS is the folder of clips, with the
-# split lists in it or in a folder in it; without, the built-in films stand in. SCALE is
+# split lists in it or in a folder in it; without, built-in films stand in (FILMS=synth:actions?...). SCALE is
 #   smoke  a few minutes, on a few built-in films: everything runs, nothing is learnt from the numbers
-#   cpu    an hour or two on 2 cores: all built-in films (or VIDEOS at 64 pixels), small networks, one split
+#   cpu    half an hour on 2 cores: 800 built-in films, 400 to test on (or VIDEOS at 64 pixels), small networks
 #   paper  ResNet-50 from ImageNet (INIT=resnet50.h5, through resnet-convert), 3 splits: weeks without a GPU
+# Of the environment: SPLITS="1 2 3", and TRAIN="--flip", options of all trainings.
 # Leaves BUILD/repro/stresnet. What is finished is not done again: the same command goes on where it was stopped.
 set -eu
 build=$(cd "$1" && pwd)
@@ -13,13 +14,20 @@ videos=${3:-}
 [ -z "$videos" ] || videos=$(cd "$videos" && pwd)
 init=${INIT:-}
 [ -z "$init" ] || init=$(readlink -f "$init")
+options=${TRAIN:-}
 share=$(cd "$(dirname "$0")/.." && pwd)
 PATH=$build/bin:$PATH
 if [ ! -x "$build/bin/video-twostream" ]; then
   echo "stresnet.sh: built without FFmpeg's libraries: make deps, then make build VIDEO=on" >&2
   exit 1
 fi
+# Each set of clips has a folder of its own.
 out=$build/repro/stresnet/$scale
+if [ -n "$videos" ]; then
+  out=$out-$(basename "$videos")
+elif [ -n "${FILMS:-}" ]; then
+  out=$out-$(printf '%s' "${FILMS#*:}" | tr -c 'a-zA-Z0-9\n' -)
+fi
 mkdir -p "$out"
 cd "$out"
 
@@ -28,10 +36,10 @@ step() {
   "$@"
 }
 case $scale in
-  smoke) recipe=short-video films="synth:actions?clips=4&side=32&frames=16" side=32 splits=1
+  smoke) recipe=short-video films="synth:actions?clips=4&side=32&frames=16" side=32 splits=${SPLITS:-1}
     brief="--short-side 32 --side 28 --epochs 1 --batch 8 --width 8 --test-frames 6 --warmup 0e" ;;
-  cpu) recipe=short-video films="synth:actions" side=64 splits=1 brief= ;;
-  paper) recipe=video films= side=256 splits="1 2 3" brief=
+  cpu) recipe=short-video films="synth:actions?clips=100" side=64 splits=${SPLITS:-1} brief= ;;
+  paper) recipe=video films="" side=256 splits="${SPLITS:-1 2 3}" brief=""
     if [ -z "$videos" ] || [ -z "$init" ]; then
       echo "stresnet.sh: SCALE=paper needs VIDEOS=DIR, and INIT=resnet50.h5, trained on ImageNet" >&2
       exit 2
@@ -42,7 +50,7 @@ case $scale in
     ;;
 esac
 if [ -z "$videos" ]; then
-  step resnet-data "$films" -o films
+  step resnet-data "${FILMS:-$films}" -o films
   videos=$out/films
 fi
 # Clips that cannot be used are told of (exit status 3), and the others go on.
@@ -53,16 +61,34 @@ skips() {
 }
 skips video-flow "$videos" -o flow --short-side $side -q
 
+# At SCALE=cpu real clips are longer, and sets of many sizes: 5 frames of a clip each time, 25 to test; a set of fewer
+# than 150 clips is gone through until as many clips were seen as are in that many epochs of 150.
+small() { # small EPOCHS [STRIDE]: sets $more, options of a training
+  more=
+  [ "$scale" = cpu ] && [ -n "$videos" ] || return 0
+  batch=$(((count + 1) / 2)) epochs=$1
+  [ "$batch" -lt 32 ] || batch=32
+  [ "$count" -ge 150 ] || epochs=$((epochs * 150 / count))
+  more="--frames 5 --stride ${2:-5-15} --test-frames 25 --batch $batch --epochs ${epochs}e --eval-every 1000e"
+}
+clips_of() { # clips_of SPLIT: how many there are to train on
+  for list in "$videos"/trainlist*"$1".txt "$videos"/*/trainlist*"$1".txt; do
+    [ -e "$list" ] && grep -c . "$list" && return
+  done
+  find "$videos" -path '*/test/*' -prune -o -type f -print | grep -c .
+}
+
 # shellcheck disable=SC2086 # options are words
 for split in $splits; do
   data=clips:$videos
   [ -d "$videos/train" ] || data="$data?split=$split"
+  count=$(clips_of "$split")
   row() { # row NAME RECIPE OPTION...
     name=$1 config=$2
     shift 2
     [ -e "$name-$split.h5" ] ||
       skips video-twostream train --config "$share/recipes/$recipe-$config.toml" --data "$data" --flow flow "$@" $brief \
-        -o "$name-$split.h5" --log "$name-$split.jsonl" --resume -q
+        $options -o "$name-$split.h5" --log "$name-$split.jsonl" --resume -q
     [ -e "$name-$split-eval.h5" ] ||
       skips video-twostream eval "$name-$split.h5" --data "$data" --flow flow -o "$name-$split-eval.h5" -q >"$name-$split.txt"
   }
@@ -70,14 +96,17 @@ for split in $splits; do
     short-video) st=st star=star ;;
     *) st=st star=st-star ;;
   esac
-  row appearance appearance ${init:+--init-from "$init"}
-  row motion motion ${init:+--init-from "$init"}
+  small 12
+  row appearance appearance ${init:+--init-from "$init"} $more
+  row motion motion ${init:+--init-from "$init"} $more
   # The scores of the two, averaged.
   [ -e "two-stream-$split-eval.h5" ] ||
     skips video-twostream eval "appearance-$split.h5" --with "motion-$split.h5" --data "$data" --flow flow \
       -o "two-stream-$split-eval.h5" -q >"two-stream-$split.txt"
-  row st-resnet $st --init-from "appearance-$split.h5,motion-$split.h5"
-  row st-resnet-star $star --init-from "st-resnet-$split.h5" ${brief:+--frames 5 --stride 1-3}
+  small 6
+  row st-resnet $st --init-from "appearance-$split.h5,motion-$split.h5" $more
+  small 2 1-15
+  row st-resnet-star $star --init-from "st-resnet-$split.h5" $more ${brief:+--frames 5 --stride 1-3}
 done
 
 # Table 3, with the mean over splits. Published: the mean of 3 splits.

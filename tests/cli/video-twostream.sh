@@ -51,6 +51,16 @@ resnet-train --arch resnet14-cifar --width 4 --data synth:shapes --limit-train 6
 expect 0 "" $train --frames 2 --init-from image.h5 -o from.h5
 refuse 3 "does not fit" $train --width 8 --init-from image.h5 -o x.h5
 
+# What would be done.
+expect 0 "" $train --frames 3 --stride 2-4 --init-from appearance.h5,motion.h5 -n
+grep -q '16 clips to train' out && grep -q '^time  *about' out || complain "plan: $(cat out)"
+expect 0 "" $train --frames 3 --stride 2-4 --init-from appearance.h5,motion.h5 -o plan.h5 -n --json
+grep -q '"train_clips":16,.*"steps":6,' out || complain "plan as JSON: $(cat out)"
+[ ! -e plan.h5 ] || complain "--dry-run wrote"
+expect 0 "" video-twostream eval st.h5 --data clips:films --flow flow -o plan.h5 -n
+grep -q '^would evaluate resnet14-cifar (two streams, .* 8 clips of 6 frames$' out || complain "plan: $(cat out)"
+[ ! -e plan.h5 ] || complain "eval --dry-run wrote"
+
 # The same bytes with any number of threads, and from a run that was stopped.
 expect 0 "" $train --frames 3 --stride 2-4 --init-from appearance.h5,motion.h5 -o again.h5 --threads 1 --loaders 3
 cmp st.h5 again.h5 || complain "threads change bytes"
@@ -102,6 +112,13 @@ refuse 2 "--with: " video-twostream eval motion.h5 --with motion.h5 --data clips
 # Prediction for clips without labels.
 expect 0 "" video-twostream predict st.h5 films/test/left --top 2 $quiet --table p.csv
 [ "$(wc -l <out)" = 3 ] && [ "$(wc -l <p.csv)" = 2 ] || complain "predict: $(cat out p.csv)"
+# Pictures of another size are resized as in training, with flow at hand and without.
+resnet-data "synth:actions?clips=1&test=0&side=48&frames=8" -o larger -q >/dev/null
+video-flow larger/train/left -o larger-flow --short-side 32 -q --progress never >/dev/null
+expect 0 "" video-twostream predict st.h5 larger/train/left --flow larger-flow $quiet
+mv out with
+expect 0 "" video-twostream predict st.h5 larger/train/left $quiet
+cmp -s out with || complain "predict with flow and without: $(cat with out)"
 expect 0 "" video-twostream predict st.h5 films/test/left/00000.mp4 $quiet --json
 grep -q '"classes":\[' out || complain "odd JSON: $(cat out)"
 if command -v gnuplot >/dev/null; then

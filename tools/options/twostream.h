@@ -230,7 +230,7 @@ inline void bind_two_stream(CLI::App& app, TwoStreamTool& o, TwoStreamCommand co
   if (command != train) bind_testing(app, o, command);
   cli::add_common(app, o.train.common,
                   {Common::device, Common::precision, Common::threads, Common::json,
-                   Common::no_provenance, Common::progress});
+                   Common::dry_run, Common::no_provenance, Common::progress});
   if (command != predict) {
     cli::add_common(app, o.train.common, {Common::output});
   } else {
@@ -306,6 +306,7 @@ inline video::TwoStreamEval effective_testing(const TwoStreamTool& o, Device dev
   run.device = device;
   run.report = o.report;
   run.output = common.output;
+  run.dry_run = common.dry_run;
   run.table = o.table;
   run.force = common.force;
   run.volatile_provenance = !common.no_provenance;
