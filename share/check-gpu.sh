@@ -1,23 +1,33 @@
 #!/bin/sh
-# usage: check-gpu.sh [-o DIR] [--bin DIR] [--device cuda[:N]] [--quick]
+# usage: check-gpu.sh [-o DIR] [--bin DIR] [--device cuda[:N]] [--quick] [--only PART,...] [--archs NAME,...]
+#                     [--peers eager,compiled|none]
 # Looks whether the GPU does what the CPU does: every op's cases, compute-sanitizer over them where there
-# is one, two short trainings whose loss curves must be the CPU's, and how fast they are. From a build
-# (make check-gpu) or from a bundle. Writes DIR/check-gpu.json and DIR/check-gpu.md. Exit 0 if all is well,
-# 1 if something is not, 4 without a device. --quick: few ops, no sanitizer, no speed.
+# is one, two short trainings whose loss curves must be the CPU's, and how fast networks are trained and
+# evaluated, beside PyTorch where $PYTHON (python3) has it. From a build (make check-gpu) or from a bundle.
+# Writes DIR/check-gpu.json and DIR/check-gpu.md. Exit 0 if all is well, 1 if something is not, 4 without a
+# device. --quick: few ops, no sanitizer, no speed. --only: some of ops, sanitizer, curves, speed. --archs:
+# of the speeds. --peers: how PyTorch runs; compiled (max-autotune) takes minutes for each line.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$here/bin
 out=.
 device=cuda
 quick=
+only=ops,sanitizer,curves,speed
+archs=resnet20-cifar,resnet110-cifar,preresnet110-cifar,revnet110-cifar,resnet50
+peers=eager,compiled
 while [ $# -gt 0 ]; do
   case $1 in
   -o) out=$2 && shift ;;
   --bin) bin=$2 && shift ;;
   --device) device=$2 && shift ;;
   --quick) quick=1 ;;
+  --only) only=$2 && shift ;;
+  --archs) archs=$2 && shift ;;
+  --peers) peers=$2 && shift ;;
   *)
-    echo "check-gpu: unknown option '$1'; usage: check-gpu.sh [-o DIR] [--bin DIR] [--device D] [--quick]" >&2
+    echo "check-gpu: unknown option '$1'; usage: check-gpu.sh [-o DIR] [--bin DIR] [--device D] [--quick]" \
+      "[--only PART,...] [--archs NAME,...] [--peers eager,compiled|none]" >&2
     exit 2
     ;;
   esac
@@ -43,6 +53,10 @@ md=$work/text
 : >"$json"
 : >"$md"
 
+wants() { # wants PART
+  case ,$only, in *,"$1",*) return 0 ;; esac
+  return 1
+}
 quote() { printf '%s' "$1" | tr -d '\000-\037' | sed 's/[\\"]/\\&/g'; }
 part() { # KEY JSON-VALUE: one member of the report
   printf ',\n  "%s": %s' "$1" "$2" >>"$json"
@@ -65,6 +79,7 @@ ops=$(check-ops --list | awk '{print $1}' | sort -u)
 [ -z "$quick" ] || ops="adam clip dropout index linear loss optimizer"
 rows=
 passed=0
+wants ops || ops=
 for op in $ops; do
   code=0
   check-ops --op "$op" --device "$device" >ops.log 2>&1 || code=$?
@@ -82,9 +97,10 @@ done
 part ops "[$rows]"
 
 # The sanitizer, on what is small enough for it.
+wants sanitizer && [ -z "$ops" ] && ops=$(check-ops --list | awk '{print $1}' | sort -u)
 sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null || true)
 rows=
-if [ -n "$sanitizer" ] && [ -z "$quick" ]; then
+if [ -n "$sanitizer" ] && [ -z "$quick" ] && wants sanitizer; then
   program=$bin/check-ops
   [ ! -x "$bin/../libexec/check-ops" ] || {
     program=$bin/../libexec/check-ops
@@ -110,6 +126,7 @@ part sanitizer "[$rows]"
 # Trainings: the losses of the first steps beside the CPU's.
 rows=
 for arch in resnet8-cifar revnet38-cifar; do
+  wants curves || break
   for precision in fp32 bf16; do
     [ -z "$quick" ] || [ $arch$precision = resnet8-cifarfp32 ] || continue
     size="--limit-train 512 --limit-test 64 --batch 32"
@@ -135,21 +152,51 @@ for arch in resnet8-cifar revnet38-cifar; do
 done
 part curves "[$rows]"
 
-# Speed, training on synthetic images.
+# Speed, on random images that are on the device already.
 rows=
-if [ -z "$quick" ]; then
-  for arch in resnet20-cifar preresnet110-cifar revnet110-cifar; do
+peer=
+for folder in "$here/bench" "$here/../tests/bench"; do
+  [ -z "$peer" ] && [ -f "$folder/peer_rate.py" ] && peer=$folder/peer_rate.py
+done
+number() { # number KEY FILE
+  sed -n "s/.*\"$1\": \"\{0,1\}\([^\",}]*\).*/\1/p" "$2"
+}
+speed() { # speed ARCH PRECISION BATCH
+  code=0
+  bench-train "$1" "$3" 20 1 "$2" "$device" >speed.json 2>err || code=$?
+  : >peer.json
+  # What is of PyTorch is left out where there is none, or no such network.
+  case $1 in revnet*) ;; *)
+    [ "$peers" = none ] || [ -z "$peer" ] || PYTHONDONTWRITEBYTECODE=1 "${PYTHON:-python3}" "$peer" \
+      "$1" "$3" "$2" "$device" --modes "$peers" >peer.json 2>peer.err || : >peer.json ;;
+  esac
+  for what in train eval; do
+    rate=$(number ${what}_images_per_second speed.json)
+    theirs=$(number ${what}_images_per_second peer.json) which=$(number ${what}_which peer.json)
+    ratio=$([ -z "$rate" ] || [ -z "$theirs" ] || awk -v a="$rate" -v b="$theirs" 'BEGIN {printf("%.2f", a / b)}')
+    say "  $1 $2, batch $3, $what: ${rate:-failed} images/s${theirs:+; PyTorch $theirs ($which)}"
+    rows="$rows${rows:+, }{\"arch\": \"$1\", \"precision\": \"$2\", \"batch\": $3, \"what\": \"$what\", \"images_per_second\": ${rate:-null}, \"pytorch\": ${theirs:-null}, \"pytorch_which\": \"$which\", \"ratio\": ${ratio:-null}}"
+    printf '| %s | %s | %s | %s | %s | %s | %s | %s |\n' "$1" "$2" "$3" $what "${rate:-$(head -n 1 err)}" \
+      "$theirs" "$which" "$ratio" >>speed.md
+  done
+}
+if [ -z "$quick" ] && wants speed; then
+  for arch in $(echo "$archs" | tr , ' '); do
     for precision in fp32 bf16; do
-      for batch in 128 1024; do
-        code=0
-        resnet-train -q --device "$device" --arch $arch --precision $precision --batch $batch --limit-train 20480 \
-          --epochs 60i --eval-on none --json -o speed.h5 --force >speed.json 2>err || code=$?
-        rate=$(sed -n 's/.*"images_per_second":\([0-9.e+-]*\).*/\1/p' speed.json)
-        say "  $arch $precision, batch $batch: ${rate:-failed} images/s"
-        rows="$rows${rows:+, }{\"arch\": \"$arch\", \"precision\": \"$precision\", \"batch\": $batch, \"images_per_second\": ${rate:-null}}"
-        printf '| %s | %s | %s | %s |\n' $arch $precision $batch "${rate:-$(head -n 1 err)}" >>speed.md
-      done
+      case $arch in
+      *-cifar) batches="128 1024" ;;
+      *) batches=256 ;;
+      esac
+      for batch in ${BATCHES:-$batches}; do speed "$arch" $precision "$batch"; done
     done
+  done
+  # With data read, augmented and copied.
+  for precision in fp32 bf16; do
+    resnet-train -q --device "$device" --arch resnet20-cifar --precision $precision --limit-train 20480 --pad 4 --flip \
+      --epochs 60i --eval-on none --json -o speed.h5 --force >speed.json 2>err || :
+    rate=$(sed -n 's/.*"images_per_second":\([0-9.e+-]*\).*/\1/p' speed.json)
+    say "  resnet-train, resnet20-cifar $precision: ${rate:-failed} images/s"
+    printf '| resnet-train, resnet20-cifar | %s | 128 | train | %s | | | |\n' $precision "${rate:-$(head -n 1 err)}" >>speed.md
   done
   check-ops --bench --device "$device" >"$out/check-gpu-ops.txt" 2>&1 || true
 fi
@@ -167,16 +214,21 @@ clocks_after=$(clocks)
   printf '# check-gpu, %s\n\n%s\n\n' "$(date -u +%Y-%m-%d)" "$version"
   printf 'Device: %s\n\nClocks before: %s\nafter: %s\n\n' "$about" "${clocks_before:-unknown}" "${clocks_after:-unknown}"
   printf '%s\n\n' "$([ $failed = 0 ] && echo 'All is well.' || echo "**$failed checks failed.**")"
-  printf '## Ops\n\n| op | good | result |\n|---|---|---|\n'
-  cat ops.md
+  if [ -s ops.md ]; then
+    printf '## Ops\n\n| op | good | result |\n|---|---|---|\n'
+    cat ops.md
+  fi
   if [ -s sanitizer.md ]; then
     printf '\n## compute-sanitizer\n\n| tool | op | result |\n|---|---|---|\n'
     cat sanitizer.md
   fi
-  printf '\n## Losses beside the CPU\n\n| network | precision | worst | allowed | good |\n|---|---|---|---|---|\n'
-  cat curves.md
+  if [ -s curves.md ]; then
+    printf '\n## Losses beside the CPU\n\n| network | precision | worst | allowed | good |\n|---|---|---|---|---|\n'
+    cat curves.md
+  fi
   if [ -s speed.md ]; then
-    printf '\n## Speed: images per second in training\n\n| network | precision | batch | images/s |\n|---|---|---|---|\n'
+    printf '\n## Speed: images per second\n\n%s\n\n| network | precision | batch | | images/s | PyTorch | which | ratio |\n|---|---|---:|---|---:|---:|---|---:|\n' \
+      "PyTorch $(number torch peer.json), fp32 without TF32, bf16 by autocast; the faster of both memory layouts."
     cat speed.md
   fi
 } >"$out/check-gpu.md"

@@ -34,6 +34,12 @@ std::unique_ptr<ClipStore> open_store(const ClipData& data, data::Split split, b
                                       bool flow, std::int64_t limit, Progress* progress,
                                       const std::function<bool()>& stop);
 
+// Networks with taps in time know the distance of frames that they were trained at: warns where
+// `test_frames` of the usual clip are nearer to each other, or farther, than `frames` were at
+// strides low to high.
+void check_spacing(const models::StSpec& spec, const ClipStore& store, int test_frames, int frames,
+                   int low, int high);
+
 struct TwoStreamTrain {
   // As of image networks, with clips for images: arch, seed, schedule, optimizer, step, files, ...;
   // init, augment, normalize and memory are not used.
@@ -63,8 +69,8 @@ struct TwoStreamOutlook {
 // What that training would be: looks at all clips, measures steps of a few, and writes nothing.
 TwoStreamOutlook plan_two_stream(TwoStreamTrain options);
 
-// The value of an option in a model's recipe, without quotation marks: "short-side = 64". Empty: not
-// there.
+// The value of an option in a model's recipe, without quotation marks: "short-side = 64". Empty:
+// not there.
 std::string recipe_value(const std::string& recipe, const std::string& key);
 
 }  // namespace rn::video

@@ -116,6 +116,18 @@ ChunkReader reader_of(const Model& model, const ClipStore& store) {
           model.file.flow, model.network.dtype()};
 }
 
+void warn_of_spacing(const Model& model, const ClipStore& store) {
+  if (!model.file.common.training) return;
+  const std::string& recipe = model.file.common.training->recipe;
+  const std::string stride = recipe_value(recipe, "stride");
+  const std::size_t dash = stride.find('-');
+  const int low = number_of(stride.substr(0, dash), 0),
+            high = dash == std::string::npos ? low : number_of(stride.substr(dash + 1), 0);
+  if (low < 1 || high < low) return;  // a recipe that tells of none
+  check_spacing(model.network.spec(), store, model.data.test_frames,
+                number_of(recipe_value(recipe, "frames"), 1), low, high);
+}
+
 ScoreOptions score_options(const Model& model, const TwoStreamEval& run) {
   return {.frames = model.data.test_frames,
           .flip = model.data.flip,
@@ -357,6 +369,7 @@ TwoStreamReport evaluate_two_stream(const TwoStreamEval& run) {
     tell_plan(model, *store, "evaluate", report);
     return report;
   }
+  warn_of_spacing(model, *store);
   const ChunkReader reader = reader_of(model, *store);
   ScoreOptions options = score_options(model, run);
   options.what = to_string(run.split);
@@ -402,6 +415,7 @@ TwoStreamReport predict_two_stream(const TwoStreamPredict& run) {
     tell_plan(model, store, "predict with", report);
     return report;
   }
+  warn_of_spacing(model, store);
   const ChunkReader reader = reader_of(model, store);
   const ClipScores scores =
       score_clips(model.network, store, reader, score_options(model, run.how));

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "base/log.h"
 #include "base/parallel.h"
@@ -179,6 +180,10 @@ class Preparation {
 
   void make_trainee() {
     make_network();
+    if (test_) {
+      check_spacing(spec_, *test_, o_.data.test_frames, o_.chunk.frames, o_.chunk.stride_low,
+                    o_.chunk.stride_high);
+    }
     s_.trainee = std::make_unique<ClipTrainee>(s_, o_, std::move(network_), std::move(train_),
                                                std::move(test_), std::move(normalization_));
   }
@@ -367,6 +372,29 @@ std::unique_ptr<ClipStore> open_store(const ClipData& data, data::Split split, b
                        .progress = progress,
                        .stop = stop};
   return std::make_unique<ClipStore>(std::move(set), std::move(options));
+}
+
+void check_spacing(const models::StSpec& spec, const ClipStore& store, int test_frames, int frames,
+                   int low, int high) {
+  const bool in_time =
+      spec.any().head.temporal_pool != models::TemporalPool::none ||
+      std::ranges::any_of(spec.any().blocks, [](const auto& block) { return block.temporal > 1; });
+  if (!in_time || frames < 2 || test_frames < 2 || store.count() == 0) return;
+  std::vector<std::int64_t> lengths;
+  for (const auto& clip : store.clips()) lengths.push_back(clip.frames);
+  const auto middle = lengths.begin() + static_cast<std::ptrdiff_t>(lengths.size() / 2);
+  std::nth_element(lengths.begin(), middle, lengths.end());
+  const auto last = static_cast<double>(*middle - 1);
+  // Short clips had the stride shortened in training.
+  const double most = std::max(1.0, last / (frames - 1)), least = std::min<double>(low, most),
+               largest = std::min<double>(high, most), between = last / (test_frames - 1);
+  if (between > 0.9 * least && between < 1.1 * largest) return;
+  warn(
+      "testing looks at {} frames of a clip, {:.1f} pictures apart where it has {}; trained {} "
+      "apart: --test-frames {} is nearer to that",
+      test_frames, between, *middle,
+      low == high ? fmt::format("{}", low) : fmt::format("{} to {}", low, high),
+      std::max(2LL, 1 + std::llround(2 * last / (least + largest))));
 }
 
 std::string recipe_value(const std::string& recipe, const std::string& key) {

@@ -22,8 +22,8 @@ for tool in "$stage"/installed/bin/*; do
   *) mv "$tool" "$root/libexec/" ;;
   esac
 done
-cp "$build/bin/check-ops" "$root/libexec/"
-strip "$root/libexec/check-ops"
+cp "$build/bin/check-ops" "$build/bin/bench-train" "$root/libexec/"
+strip "$root/libexec/check-ops" "$root/libexec/bench-train"
 
 # Each library under the name it is asked for by; what belongs to the system stays there.
 for program in "$root"/libexec/*; do
@@ -56,6 +56,8 @@ for program in "$root"/libexec/*; do
   [ "$(basename "$program")" = run ] || ln -s ../libexec/run "$root/bin/$(basename "$program")"
 done
 cp "$(dirname "$0")/../check-gpu.sh" "$root/check-gpu.sh"
+mkdir "$root/bench"
+cp "$(dirname "$0")/../../tests/bench/peer.py" "$(dirname "$0")/../../tests/bench/peer_rate.py" "$root/bench/"
 "$root/bin/resnet-train" --version >"$root/VERSION" 2>&1 || {
   cat "$root/VERSION" >&2
   exit 1

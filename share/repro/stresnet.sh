@@ -103,7 +103,7 @@ for split in $splits; do
   [ -e "two-stream-$split-eval.h5" ] ||
     skips video-twostream eval "appearance-$split.h5" --with "motion-$split.h5" --data "$data" --flow flow \
       -o "two-stream-$split-eval.h5" -q >"two-stream-$split.txt"
-  small 6
+  small 4
   row st-resnet $st --init-from "appearance-$split.h5,motion-$split.h5" $more
   small 2 1-15
   row st-resnet-star $star --init-from "st-resnet-$split.h5" $more ${brief:+--frames 5 --stride 1-3}

@@ -1,7 +1,7 @@
 // Times training steps and evaluation of one network on random images, without data and files:
-//   bench-train [ARCH [BATCH [STEPS [THREADS [fp32|bf16]]]]]
-// prints one JSON object: medians over the steps, in images per second. tests/bench/bench.py runs
-// it beside PyTorch.
+//   bench-train [ARCH [BATCH [STEPS [THREADS [fp32|bf16 [DEVICE]]]]]]
+// prints one JSON object: medians over the steps, in images per second. Images and labels are where
+// the network is. tests/bench/bench.py and share/check-gpu.sh run it beside PyTorch.
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -27,42 +27,46 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void run(const std::string& arch, std::int64_t batch, int steps, Dtype dtype) {
-  models::Network network(models::make_arch(arch), dtype);
+void run(const std::string& arch, std::int64_t batch, int steps, Dtype dtype, Device device) {
+  models::Network network(models::make_arch(arch), dtype, device);
   network.initialize(1);
   network.store().require_gradients();
   std::vector<ops::SgdParameter> parameters;
   for (const auto& p : network.store().parameters()) {
-    const Tensor slot = Tensor::zeros(p->value.shape(), Dtype::f32, Tag::optimizer);
+    const Tensor slot = Tensor::zeros(p->value.shape(), Dtype::f32, Tag::optimizer, device);
     parameters.push_back({p->value, p->gradient, slot, 1, 1e-4});
   }
   const models::NetworkSpec& spec = network.spec();
   Tensor images({batch, spec.height, spec.width, spec.channels}, Dtype::f32, Tag::input);
   Rng rng(1, RngPurpose::test);
   for (float& x : images.span<float>()) x = static_cast<float>(rng.normal());
-  images = images.cast(dtype, Tag::input);
+  images = images.cast(dtype, Tag::input).on(device);
   Tensor labels({batch}, Dtype::i32, Tag::input);
   for (std::int32_t& label : labels.span<std::int32_t>()) {
     label = static_cast<std::int32_t>(rng.below(static_cast<std::uint32_t>(spec.classes)));
   }
-  const Tensor losses({batch}, Dtype::f64, Tag::workspace);
-  const Tensor d_logits({batch, spec.classes}, Dtype::f32, Tag::workspace);
+  labels = labels.on(device);
+  const Tensor losses({batch}, Dtype::f64, Tag::workspace, device);
+  const Tensor d_logits({batch, spec.classes}, Dtype::f32, Tag::workspace, device);
 
-  TensorPool pool;
+  TensorPool pool(device);
   models::Saved saved;
-  const nn::Pass training{pool, cpu_stream(), true, true}, evaluation{pool};
+  Stream& stream = default_stream(device);
+  const nn::Pass training{.pool = pool, .batch_statistics = true, .keep = true}, evaluation{pool};
   std::vector<double> train, eval;
   for (int step = -1; step < steps; ++step) {  // the first one warms up
     const double start = seconds();
     network.store().zero_gradients();
     const Tensor logits = network.forward(images, training, saved);
     ops::softmax_cross_entropy({0, 1.0 / static_cast<double>(batch)}, logits, labels, losses,
-                               d_logits);
+                               d_logits, stream);
     network.backward(d_logits, training, saved);
     ops::sgd_step({0.1, 0.9, false}, parameters);
     network.commit(saved);
+    stream.synchronize();
     const double trained = seconds();
     network.forward(images, evaluation, saved);
+    stream.synchronize();
     if (step < 0) continue;
     train.push_back(trained - start);
     eval.push_back(seconds() - trained);
@@ -70,10 +74,10 @@ void run(const std::string& arch, std::int64_t batch, int steps, Dtype dtype) {
   const double n = static_cast<double>(batch);
   fmt::print(
       "{{\"arch\": \"{}\", \"precision\": \"{}\", \"batch\": {}, \"threads\": {}, "
-      "\"train_images_per_second\": {:.1f}, "
+      "\"device\": \"{}\", \"train_images_per_second\": {:.1f}, "
       "\"eval_images_per_second\": {:.1f}, \"peak_bytes\": {}}}\n",
-      arch, train::precision_name(dtype), batch, threads(), n / median(train), n / median(eval),
-      Ledger::global().peak_total());
+      arch, train::precision_name(dtype), batch, threads(), to_string(device), n / median(train),
+      n / median(eval), Ledger::global().peak_total());
 }
 
 }  // namespace
@@ -82,7 +86,8 @@ int main(int argc, char** argv) {
   try {
     set_threads(argc > 4 ? std::atoi(argv[4]) : 0);
     run(argc > 1 ? argv[1] : "resnet20-cifar", argc > 2 ? std::atoi(argv[2]) : 128,
-        argc > 3 ? std::atoi(argv[3]) : 10, train::parse_precision(argc > 5 ? argv[5] : "fp32"));
+        argc > 3 ? std::atoi(argv[3]) : 10, train::parse_precision(argc > 5 ? argv[5] : "fp32"),
+        parse_device(argc > 6 ? argv[6] : "cpu"));
   } catch (const Error& error) {
     fmt::print(stderr, "bench-train: {}\n", error.what());
     return exit_code(error.kind());

@@ -95,18 +95,21 @@ def network(arch):
 
 
 class Peer:
-    """One way to run it: eager or compiled, in one memory layout, in one precision."""
+    """One way to run it: eager or compiled, in one memory layout, in one precision, on one device."""
 
-    def __init__(self, arch, batch, channels_last, compiled, bf16):
+    def __init__(self, arch, batch, channels_last, compiled, bf16, device="cpu", mode=None):
         model, size, classes = network(arch)
         self.name = ("compiled" if compiled else "eager") + (", nhwc" if channels_last else ", nchw")
-        self.x, self.y = torch.randn(batch, 3, size, size), torch.randint(0, classes, (batch,))
+        self.device = torch.device(device)
+        model = model.to(self.device)
+        self.x = torch.randn(batch, 3, size, size, device=self.device)
+        self.y = torch.randint(0, classes, (batch,), device=self.device)
         if channels_last:
             model = model.to(memory_format=torch.channels_last)
             self.x = self.x.contiguous(memory_format=torch.channels_last)
         self.sgd = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9, weight_decay=1e-4)
-        self.model = torch.compile(model) if compiled else model
-        self.cast = torch.autocast("cpu", torch.bfloat16, enabled=bf16)
+        self.model = torch.compile(model, mode=mode) if compiled else model
+        self.cast = torch.autocast(self.device.type, torch.bfloat16, enabled=bf16)
 
     def train(self):
         self.model.train()
@@ -121,13 +124,20 @@ class Peer:
         with torch.inference_mode(), self.cast:
             self.model(self.x)
 
-    def rate(self, what, steps):
-        """Images per second: the median over the steps, after one that warms up."""
+    def wait(self):
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def rate(self, what, steps, warm=1):
+        """Images per second: the median over the steps, after some that warm up."""
         work = self.train if what == "train" else self.evaluate
-        work()
+        for _ in range(warm):
+            work()
+        self.wait()
         times = []
         for _ in range(steps):
             start = time.perf_counter()
             work()
+            self.wait()
             times.append(time.perf_counter() - start)
         return len(self.x) / statistics.median(times)

@@ -112,6 +112,9 @@ refuse 2 "--with: " video-twostream eval motion.h5 --with motion.h5 --data clips
 # Prediction for clips without labels.
 expect 0 "" video-twostream predict st.h5 films/test/left --top 2 $quiet --table p.csv
 [ "$(wc -l <out)" = 3 ] && [ "$(wc -l <p.csv)" = 2 ] || complain "predict: $(cat out p.csv)"
+# Frames nearer to each other than in training, where taps are in time.
+expect 0 "11 frames of a clip, 1.1 pictures apart where it has 12; trained 2 to 4 apart: --test-frames 5 is" \
+  video-twostream eval st.h5 --data clips:films --flow flow --test-frames 11 $quiet
 # Pictures of another size are resized as in training, with flow at hand and without.
 resnet-data "synth:actions?clips=1&test=0&side=48&frames=8" -o larger -q >/dev/null
 video-flow larger/train/left -o larger-flow --short-side 32 -q --progress never >/dev/null
