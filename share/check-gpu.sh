@@ -158,8 +158,8 @@ peer=
 for folder in "$here/bench" "$here/../tests/bench"; do
   [ -z "$peer" ] && [ -f "$folder/peer_rate.py" ] && peer=$folder/peer_rate.py
 done
-number() { # number KEY FILE
-  sed -n "s/.*\"$1\": \"\{0,1\}\([^\",}]*\).*/\1/p" "$2"
+value() { # value KEY FILE: of a JSON object in one line
+  sed -n "s/.*\"$1\": \"\([^\"]*\)\".*/\1/p; s/.*\"$1\": \([0-9.e+-][0-9.e+-]*\).*/\1/p" "$2"
 }
 speed() { # speed ARCH PRECISION BATCH
   code=0
@@ -171,8 +171,8 @@ speed() { # speed ARCH PRECISION BATCH
       "$1" "$3" "$2" "$device" --modes "$peers" >peer.json 2>peer.err || : >peer.json ;;
   esac
   for what in train eval; do
-    rate=$(number ${what}_images_per_second speed.json)
-    theirs=$(number ${what}_images_per_second peer.json) which=$(number ${what}_which peer.json)
+    rate=$(value ${what}_images_per_second speed.json)
+    theirs=$(value ${what}_images_per_second peer.json) which=$(value ${what}_which peer.json)
     ratio=$([ -z "$rate" ] || [ -z "$theirs" ] || awk -v a="$rate" -v b="$theirs" 'BEGIN {printf("%.2f", a / b)}')
     say "  $1 $2, batch $3, $what: ${rate:-failed} images/s${theirs:+; PyTorch $theirs ($which)}"
     rows="$rows${rows:+, }{\"arch\": \"$1\", \"precision\": \"$2\", \"batch\": $3, \"what\": \"$what\", \"images_per_second\": ${rate:-null}, \"pytorch\": ${theirs:-null}, \"pytorch_which\": \"$which\", \"ratio\": ${ratio:-null}}"
@@ -228,7 +228,7 @@ clocks_after=$(clocks)
   fi
   if [ -s speed.md ]; then
     printf '\n## Speed: images per second\n\n%s\n\n| network | precision | batch | | images/s | PyTorch | which | ratio |\n|---|---|---:|---|---:|---:|---|---:|\n' \
-      "PyTorch $(number torch peer.json), fp32 without TF32, bf16 by autocast; the faster of both memory layouts."
+      "PyTorch $(value torch peer.json), fp32 without TF32, bf16 by autocast; the faster of both memory layouts."
     cat speed.md
   fi
 } >"$out/check-gpu.md"
