@@ -1,8 +1,9 @@
 // HDF5 by bytes: sound images with damaged bytes, each batch in a process of its own, because
 // libhdf5 itself can crash on these. A crash is laid at the door of the library whose frame comes
 // first in the stack, after those of the C and C++ runtimes and of this program (which holds the
-// sanitizers); but one on memory that libresnet asked for is ours, whoever touched it: a size may
-// have been wrong. fuzz_h5_raw [-max_total_time=S] [-runs=N] [-seed=N] [-first=N]
+// sanitizers); but one on memory that libresnet asked for, or at its edges, is ours, whoever
+// touched it: a size may have been wrong. fuzz_h5_raw [-max_total_time=S] [-runs=N] [-seed=N]
+// [-first=N]
 // [-artifact_prefix=P]; exit 1 on a finding of ours.
 #include <dlfcn.h>
 #include <execinfo.h>
@@ -36,6 +37,8 @@ __attribute__((weak)) int __asan_report_present();
 __attribute__((weak)) void* __asan_get_report_address();
 __attribute__((weak)) std::size_t __asan_get_alloc_stack(void* at, void** trace, std::size_t size,
                                                          int* thread);
+__attribute__((weak)) const char* __asan_locate_address(void* at, char* name, std::size_t name_size,
+                                                        void** region, std::size_t* region_size);
 }
 
 namespace {
@@ -78,6 +81,20 @@ Frame first_frame(void* const* frames, std::size_t count) {
   return found;
 }
 
+// Whether an address is in the memory that the sanitizer knows nearest to it, or beside it: one far
+// from it has nothing to do with who asked for that.
+bool touches(void* address) {
+  constexpr std::ptrdiff_t edge = 64;
+  char name[8];
+  void* region = nullptr;
+  std::size_t size = 0;
+  __asan_locate_address(address, name, sizeof name, &region, &size);
+  if (!region) return false;
+  const auto* at = static_cast<const char*>(address);
+  const auto* begin = static_cast<const char*>(region);
+  return at - begin >= -edge && at - begin < static_cast<std::ptrdiff_t>(size) + edge;
+}
+
 void on_signal(int number) {
   void* frames[64];
   const Frame crashed = first_frame(frames, static_cast<std::size_t>(backtrace(frames, 64)));
@@ -85,9 +102,9 @@ void on_signal(int number) {
   std::snprintf(shared->where, sizeof shared->where, "signal %d in %s", number, crashed.name);
   if (__asan_report_present && __asan_report_present() != 0 && crashed.fault == Fault::hdf5) {
     int thread = 0;
-    const Frame taken = first_frame(
-        frames, __asan_get_alloc_stack(__asan_get_report_address(), frames, 64, &thread));
-    if (taken.fault == Fault::ours) {
+    void* address = __asan_get_report_address();
+    const Frame taken = first_frame(frames, __asan_get_alloc_stack(address, frames, 64, &thread));
+    if (taken.fault == Fault::ours && touches(address)) {
       shared->fault = Fault::ours;
       std::snprintf(shared->where, sizeof shared->where, "signal %d in %.70s on memory of %.70s",
                     number, crashed.name, taken.name);
