@@ -61,6 +61,18 @@ expect 0 "" video-twostream eval st.h5 --data clips:films --flow flow -o plan.h5
 grep -q '^would evaluate resnet14-cifar (two streams, .* 8 clips of 6 frames$' out || complain "plan: $(cat out)"
 [ ! -e plan.h5 ] || complain "eval --dry-run wrote"
 
+# What was mirrored in training is so in testing, unless told otherwise.
+expect 0 "" $train --streams motion --no-temporal --flip -o flip.h5
+error=$(sed -n 's/.*test error \([0-9.]*\) %.*/\1/p' out)
+expect 0 "" video-twostream eval flip.h5 --data clips:films --flow flow
+grep -q 'and their mirror images,' out || complain "eval does not mirror: $(cat out)"
+awk -F '\t' -v e="$error" '$1 == "motion" && $3 + 0 == e + 0 { same = 1 } END { exit !same }' out ||
+  complain "trained to $error %: $(cat out)"
+expect 0 "" video-twostream eval flip.h5 --data clips:films --flow flow --no-flip
+grep -q 'mirror' out && complain "--no-flip mirrors"
+expect 0 "" video-twostream eval motion.h5 --data clips:films --flow flow
+grep -q 'mirror' out && complain "eval mirrors what was not: $(cat out)"
+
 # The same bytes with any number of threads, and from a run that was stopped.
 expect 0 "" $train --frames 3 --stride 2-4 --init-from appearance.h5,motion.h5 -o again.h5 --threads 1 --loaders 3
 cmp st.h5 again.h5 || complain "threads change bytes"

@@ -65,9 +65,11 @@ inline void bind_clips(CLI::App& app, TwoStreamTool& o, TwoStreamCommand command
   not_recipe(app.add_option("--test-batch", o.test_batch, "Clips at a time in testing"))
       ->type_name("INT")
       ->check(cli::whole(1, 100000));
-  app.add_flag("--flip,!--no-flip", o.flip,
-               "Mirror clips by lot, and in testing take the mean of both; only where mirroring "
-               "leaves the class as it is");
+  // A function: CLI11 takes an optional for a counter, which is 0 where nothing was said.
+  app.add_flag_function(
+      "--flip,!--no-flip", [&o](std::int64_t count) { o.flip = count > 0; },
+      "Mirror clips by lot, and in testing take the mean of both; only where "
+      "mirroring leaves the class as it is");
   not_recipe(app.add_option("--cache", o.cache, "Keep decoded clips in so much memory, 500M, 4G"))
       ->type_name("BYTES")
       ->check(checked(cli::parse_bytes));
