@@ -40,12 +40,7 @@ void measure(Session& s, Plan& plan) {
   const data::Batch* batch = batcher.next();
   stepper.run(*batch, 0);  // the first one makes primitives and memory
   plan.step_seconds = scale * seconds_of([&] { stepper.run(*batch, 0); });
-  const Ledger& ledger = Ledger::global();
-  for (int tag = 0; tag < tag_count; ++tag) {
-    const bool grows = static_cast<Tag>(tag) == Tag::activation;
-    const auto bytes = static_cast<double>(ledger.peak(static_cast<Tag>(tag)));
-    plan.memory += static_cast<std::int64_t>(grows ? bytes * scale : bytes);
-  }
+  plan.memory = scaled_peak(scale);
   // Forward alone is a third of a step's work, or a little more.
   set_seconds(plan, s, plan.step_seconds / (scale * images) * 0.4);
 }
@@ -80,6 +75,17 @@ Plan plan_of(const Session& s) {
   }
   plan.complete_already = s.complete_already;
   return plan;
+}
+
+std::int64_t scaled_peak(double scale) {
+  const Ledger& ledger = Ledger::global();
+  std::int64_t all = 0;
+  for (int tag = 0; tag < tag_count; ++tag) {
+    const bool grows = static_cast<Tag>(tag) == Tag::activation;
+    const auto bytes = static_cast<double>(ledger.peak(static_cast<Tag>(tag)));
+    all += static_cast<std::int64_t>(grows ? bytes * scale : bytes);
+  }
+  return all;
 }
 
 void set_seconds(Plan& plan, const Session& s, double image_seconds) {

@@ -26,6 +26,8 @@ struct Plan {
 
 // What is known of a training before any step: all but blocks, parameters, memory and seconds.
 Plan plan_of(const Session& session);
+// Bytes of tensors at the peak so far, activations `scale` times as many.
+std::int64_t scaled_peak(double scale);
 // The time of it all from that of a step and of an image (or clip) in evaluation.
 void set_seconds(Plan& plan, const Session& session, double image_seconds);
 

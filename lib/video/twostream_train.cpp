@@ -4,7 +4,6 @@
 
 #include "base/log.h"
 #include "base/parallel.h"
-#include "device/ledger.h"
 #include "io/file.h"
 #include "io/schema.h"
 #include "train/initial.h"
@@ -208,14 +207,8 @@ class Preparation {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     const double clip_seconds = seconds / static_cast<double>(few);
     plan.step_seconds = clip_seconds * static_cast<double>(batch);
-    const Ledger& ledger = Ledger::global();
-    const double scale =
-        static_cast<double>(micro > 0 ? std::min(micro, batch) : batch) / static_cast<double>(few);
-    for (int tag = 0; tag < tag_count; ++tag) {
-      const bool grows = static_cast<Tag>(tag) == Tag::activation;
-      const auto bytes = static_cast<double>(ledger.peak(static_cast<Tag>(tag)));
-      plan.memory += static_cast<std::int64_t>(grows ? bytes * scale : bytes);
-    }
+    plan.memory = train::scaled_peak(
+        static_cast<double>(micro > 0 ? std::min(micro, batch) : batch) / static_cast<double>(few));
     s_.per_epoch = plan.steps_per_epoch;
     // Forward alone is a third of a step's work, or a little more.
     train::set_seconds(plan, s_, clip_seconds * 0.4 * o_.data.test_frames / o_.chunk.frames);

@@ -236,10 +236,16 @@ TEST_CASE("a network for video takes the same steps", "[device]") {
                                                                           .pool_stride = 1});
       for (const Dtype dtype : {Dtype::f64, Dtype::f32, Dtype::bf16}) {
         INFO(to_string(connection) << " " << to_string(pool) << " " << to_string(dtype));
-        const std::vector<double> there = steps(spec, dtype, gpu);
-        // bf16: the CPU's sums are rounded as its instruction set has it (seen: 0.02 to 0.037).
-        const double tolerance = dtype == Dtype::f64 ? 1e-9 : dtype == Dtype::f32 ? 1e-5 : 8e-2;
-        CHECK(distance(there, steps(spec, dtype, cpu)) < tolerance);
+        const std::vector<double> there = steps(spec, dtype, gpu), here = steps(spec, dtype, cpu);
+        if (dtype == Dtype::bf16) {
+          // Where the CPU widens to float (AVX2), what goes into a convolution is not rounded, on
+          // tensor cores it is: compared is how far both are from the truth (seen: 1.4 to 2.0
+          // times).
+          const std::vector<double> exact = steps(spec, Dtype::f64, cpu);
+          CHECK(distance(there, exact) < 2.5 * distance(here, exact));
+        } else {
+          CHECK(distance(there, here) < (dtype == Dtype::f64 ? 1e-9 : 1e-5));
+        }
         if (dtype == Dtype::f32) CHECK((steps(spec, dtype, gpu) == there));
       }
     }
