@@ -5,15 +5,16 @@
 # is one, two short trainings whose loss curves must be the CPU's, and how fast networks are trained and
 # evaluated, beside PyTorch where $PYTHON (python3) has it. From a build (make check-gpu) or from a bundle.
 # Writes DIR/check-gpu.json and DIR/check-gpu.md. Exit 0 if all is well, 1 if something is not, 4 without a
-# device. --quick: few ops, no sanitizer, no speed. --only: some of ops, sanitizer, curves, speed. --archs:
-# of the speeds. --peers: how PyTorch runs; compiled (max-autotune) takes minutes for each line.
+# device. --quick: few ops, no sanitizer, no speed. --only: some of ops, sanitizer, curves, speed, bench
+# (times of single ops, which take minutes). --archs: of the speeds. --peers: how PyTorch runs; compiled
+# (max-autotune) takes minutes for each line.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$here/bin
 out=.
 device=cuda
 quick=
-only=ops,sanitizer,curves,speed
+only=ops,sanitizer,curves,speed,bench
 archs=resnet20-cifar,resnet110-cifar,preresnet110-cifar,revnet110-cifar,resnet50
 peers=eager,compiled
 while [ $# -gt 0 ]; do
@@ -198,6 +199,8 @@ if [ -z "$quick" ] && wants speed; then
     say "  resnet-train, resnet20-cifar $precision: ${rate:-failed} images/s"
     printf '| resnet-train, resnet20-cifar | %s | 128 | train | %s | | | |\n' $precision "${rate:-$(head -n 1 err)}" >>speed.md
   done
+fi
+if [ -z "$quick" ] && wants bench; then
   check-ops --bench --device "$device" >"$out/check-gpu-ops.txt" 2>&1 || true
 fi
 part speed "[$rows]"

@@ -75,6 +75,11 @@ void stream_synchronize(int index, void* handle);
 void zero_async(void* memory, std::size_t bytes, void* handle);
 void copy_async(void* to, bool to_cuda, const void* from, bool from_cuda, std::size_t bytes,
                 void* handle);
+void capture_begin(int index, void* handle);
+void* capture_end(void* handle);           // a graph
+void capture_drop(void* handle) noexcept;  // ends it without one
+void graph_launch(int index, void* graph, void* handle);
+void graph_destroy(int index, void* graph) noexcept;
 }  // namespace cuda
 
 }  // namespace rn

@@ -95,12 +95,18 @@ const nn::Residual& Network::at(std::int64_t place) const {
 }
 
 void Network::commit(const Saved& saved, std::optional<double> momentum) const {
-  Stream& stream = default_stream(store_.device());
-  if (stem_norm_) stem_norm_->commit(saved.stem_norm, stream, momentum);
+  ops::batch_norm_update(updates(saved, momentum), default_stream(store_.device()));
+}
+
+std::vector<ops::BatchNormUpdate> Network::updates(const Saved& saved,
+                                                   std::optional<double> momentum) const {
+  std::vector<ops::BatchNormUpdate> all;
+  if (stem_norm_) stem_norm_->commit(saved.stem_norm, all, momentum);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    blocks_[i].commit(saved.blocks[i], stream, momentum);
+    blocks_[i].commit(saved.blocks[i], all, momentum);
   }
-  if (head_norm_) head_norm_->commit(saved.head_norm, stream, momentum);
+  if (head_norm_) head_norm_->commit(saved.head_norm, all, momentum);
+  return all;
 }
 
 }  // namespace rn::models

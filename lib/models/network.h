@@ -122,6 +122,9 @@ class Network {
   // Takes the batch's statistics of the pass into the running ones (committing a step); `momentum`
   // as in nn::BatchNorm::commit.
   void commit(const Saved& saved, std::optional<double> momentum = {}) const;
+  // What commit() does, to be done by somebody else.
+  std::vector<ops::BatchNormUpdate> updates(const Saved& saved,
+                                            std::optional<double> momentum = {}) const;
   // Name of the first layer, in forward order, whose outputs in the pass were not finite, or empty.
   std::string first_nonfinite(const Saved& saved) const;
 

@@ -65,20 +65,23 @@ nn::Signal Network::stem_forward(const Tensor& given, const nn::Pass& pass, Save
   }
   ops::ConvForward args;
   args.input = saved.images.value;
-  if (pass.batch_statistics) args.moments = &saved.stem_moments;
+  if (pass.batch_statistics && !stem_norm_) args.moments = &saved.stem_moments;
   nn::Signal out;
   const bool folds = (stem_norm_ || spec_.stem.relu) && pass.folds(images.dtype());
   if (folds) {
     const ops::Affine affine =
         stem_norm_ ? stem_norm_->forward({}, 1, pass, saved.stem_norm) : ops::Affine();
     saved.stem_raw = stem_conv_->forward(args, affine, ops::Activation::relu, pass);
+  } else if (stem_norm_) {
+    saved.stem_raw =
+        stem_conv_->forward(args, saved.stem_moments, *stem_norm_, 1, pass, saved.stem_norm);
   } else {
     saved.stem_raw = stem_conv_->forward(args, pass);
   }
   out.value = ops::operand(saved.stem_raw);
   if (spec_.stem.relu && !folds) out.value.act = ops::Activation::relu;
   if (stem_norm_ && !folds) {
-    out.value.f1 = stem_norm_->forward(saved.stem_moments, 1, pass, saved.stem_norm);
+    out.value.f1 = saved.stem_norm.affine;
     out.value.act = ops::Activation::relu;
     out.reductions[0] = stem_norm_->reduction(saved.stem_raw, saved.stem_norm);
   } else if (pass.batch_statistics && out.value.plain()) {

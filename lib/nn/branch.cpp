@@ -80,7 +80,6 @@ double Branch::run(const Tensor& x, const ops::Moments* of_x, const Add& to, con
                    Saved& saved) const {
   const bool again = of_x == nullptr;
   const bool folds = !again && pass.folds(inside_);
-  const bool gathers = pass.batch_statistics && !again;
   saved.raw.assign(convs_.size() - 1, Tensor());
   saved.moments.resize(convs_.size() - 1);
   saved.norms.resize(norms_.size());
@@ -93,14 +92,15 @@ double Branch::run(const Tensor& x, const ops::Moments* of_x, const Add& to, con
   for (std::size_t k = 0; k + 1 < convs_.size(); ++k) {
     ops::ConvForward args;
     args.input = k == 0 ? value : folds ? ops::operand(saved.raw[k - 1]) : inner(k, saved);
-    if (gathers) args.moments = &saved.moments[k];
+    const BatchNorm& norm = norms_[norm_of(k + 1)];
     BatchNorm::Saved& next = saved.norms[norm_of(k + 1)];
     if (folds) {
-      norms_[norm_of(k + 1)].forward({}, 1, pass, next);
+      norm.forward({}, 1, pass, next);
       saved.raw[k] = convs_[k].forward(args, next.affine, ops::Activation::relu, pass);
-    } else {
+    } else if (again) {
       saved.raw[k] = convs_[k].forward(args, pass);
-      if (!again) norms_[norm_of(k + 1)].forward(saved.moments[k], 1, pass, next);
+    } else {
+      saved.raw[k] = convs_[k].forward(args, saved.moments[k], norm, 1, pass, next);
     }
   }
   if (!again)
@@ -167,9 +167,10 @@ ops::Gradient Branch::backward(const Tensor& d, double alpha, const Tensor& x, c
   return norms_[0].backward(below, x, 1, pass, saved.norms[0]);
 }
 
-void Branch::commit(const Saved& saved, Stream& stream, std::optional<double> momentum) const {
+void Branch::commit(const Saved& saved, std::vector<ops::BatchNormUpdate>& to,
+                    std::optional<double> momentum) const {
   for (std::size_t k = 0; k < norms_.size(); ++k) {
-    norms_[k].commit(saved.norms[k], stream, momentum);
+    norms_[k].commit(saved.norms[k], to, momentum);
   }
 }
 

@@ -46,7 +46,8 @@ class Branch {
                          Saved& saved) const;
 
   Shape output_shape(const Shape& input) const;
-  void commit(const Saved& saved, Stream& stream, std::optional<double> momentum) const;
+  void commit(const Saved& saved, std::vector<ops::BatchNormUpdate>& to,
+              std::optional<double> momentum) const;
   // Name of the first layer whose output was not finite, or empty.
   std::string first_nonfinite(const Saved& saved) const;
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "nn/norm.h"
 #include "nn/parameter.h"
 #include "nn/pass.h"
 #include "nn/stack.h"
@@ -56,6 +57,22 @@ class Conv {
     args.after = after;
     args.act = act;
     return forward(std::move(args), pass);
+  }
+
+  // The same, followed by a batch norm: with batch statistics, of its moments, in one go.
+  Tensor forward(ops::ConvForward args, ops::Moments& moments, const BatchNorm& norm, double gate,
+                 const Pass& pass, BatchNorm::Saved& saved) const {
+    if (!pass.batch_statistics) {
+      const Tensor out = forward(std::move(args), pass);
+      norm.forward({}, gate, pass, saved);
+      return out;
+    }
+    const ops::BatchNormForward behind = norm.behind(moments, gate, saved);
+    args.moments = &moments;
+    args.norm = &behind;
+    const Tensor out = forward(std::move(args), pass);
+    norm.ran(moments, saved);
+    return out;
   }
 
   // The derivative of the output along d, that of the input: no bias.

@@ -13,30 +13,34 @@ BatchNorm::BatchNorm(const std::string& name, std::int64_t channels, double eps,
 
 const ops::Affine& BatchNorm::forward(const ops::Moments& moments, double gate, const Pass& pass,
                                       Saved& saved) const {
-  const Dtype dtype = gamma_->value.dtype();
-  const Device device = gamma_->value.device();
-  for (Tensor* vector : {&saved.affine.scale, &saved.affine.shift, &saved.mean, &saved.inv_std}) {
-    vector->ensure({channels_}, dtype, Tag::statistics, device);
-  }
-  ops::BatchNormForward args;
   if (pass.batch_statistics) {
     require(moments.count > 0, "{}: the batch's moments are missing", name_);
+    ops::batch_norm_forward(behind(moments, gate, saved), pass.stream);
     saved.moments = moments;
-    args.moments = &saved.moments;
   } else {
-    saved.moments = {};
+    ops::BatchNormForward args = behind({}, gate, saved);
+    args.moments = nullptr;
     args.running_mean = running_mean_->value;
     args.running_var = running_var_->value;
+    saved.moments = {};
+    ops::batch_norm_forward(args, pass.stream);
   }
-  args.gamma = gamma_->value;
-  args.beta = beta_->value;
-  args.eps = eps_;
-  args.gate = gate;
-  args.affine = saved.affine;
-  args.mean = saved.mean;
-  args.inv_std = saved.inv_std;
-  ops::batch_norm_forward(args, pass.stream);
   return saved.affine;
+}
+
+ops::BatchNormForward BatchNorm::behind(const ops::Moments& moments, double gate,
+                                        Saved& saved) const {
+  for (Tensor* vector : {&saved.affine.scale, &saved.affine.shift, &saved.mean, &saved.inv_std}) {
+    vector->ensure({channels_}, gamma_->value.dtype(), Tag::statistics, gamma_->value.device());
+  }
+  return {.moments = &moments,
+          .gamma = gamma_->value,
+          .beta = beta_->value,
+          .eps = eps_,
+          .gate = gate,
+          .affine = saved.affine,
+          .mean = saved.mean,
+          .inv_std = saved.inv_std};
 }
 
 ops::Reduction BatchNorm::reduction(const Tensor& raw, Saved& saved) const {
@@ -72,10 +76,11 @@ ops::Gradient BatchNorm::backward(const Tensor& g, const Tensor& raw, double gat
   return out;
 }
 
-void BatchNorm::commit(const Saved& saved, Stream& stream, std::optional<double> momentum) const {
+void BatchNorm::commit(const Saved& saved, std::vector<ops::BatchNormUpdate>& to,
+                       std::optional<double> momentum) const {
   if (saved.moments.count == 0) return;
-  ops::batch_norm_update(saved.moments, momentum.value_or(momentum_), true, running_mean_->value,
-                         running_var_->value, stream);
+  to.push_back({saved.moments, momentum.value_or(momentum_), true, running_mean_->value,
+                running_var_->value});
 }
 
 }  // namespace rn::nn

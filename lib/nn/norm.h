@@ -31,6 +31,11 @@ class BatchNorm {
   const ops::Affine& forward(const ops::Moments& moments, double gate, const Pass& pass,
                              Saved& saved) const;
 
+  // In two halves, for a convolution that runs the norm of what it writes (ops::ConvForward::norm):
+  // before it, with moments that do not stand yet; afterwards, when they do.
+  ops::BatchNormForward behind(const ops::Moments& moments, double gate, Saved& saved) const;
+  void ran(const ops::Moments& moments, Saved& saved) const { saved.moments = moments; }
+
   // What must be summed over the gradient of the output for backward(); raw: the input.
   ops::Reduction reduction(const Tensor& raw, Saved& saved) const;
 
@@ -39,9 +44,10 @@ class BatchNorm {
   ops::Gradient backward(const Tensor& g, const Tensor& raw, double gate, const Pass& pass,
                          Saved& saved) const;
 
-  // Takes the batch's statistics into the running ones: the step is committed. `momentum`: instead
-  // of the layer's own, for averages (1, 1/2, 1/3, ...).
-  void commit(const Saved& saved, Stream& stream, std::optional<double> momentum = {}) const;
+  // Adds to the list what takes the batch's statistics into the running ones: the step is
+  // committed. `momentum`: instead of the layer's own, for averages (1, 1/2, 1/3, ...).
+  void commit(const Saved& saved, std::vector<ops::BatchNormUpdate>& to,
+              std::optional<double> momentum = {}) const;
 
  private:
   std::string name_;

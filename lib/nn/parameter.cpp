@@ -16,6 +16,12 @@ void fill(const Tensor& tensor, auto&& next) {
   if (host.raw() != tensor.raw()) tensor.copy_from(host);
 }
 
+bool part_of(const Tensor& part, const Tensor& all) {
+  const auto *at = static_cast<const char*>(part.raw()),
+             *from = static_cast<const char*>(all.raw());
+  return all && at >= from && at < from + all.bytes();
+}
+
 }  // namespace
 
 ParameterPtr Store::parameter(const std::string& name, const Shape& shape, ParameterKind kind) {
@@ -48,16 +54,36 @@ std::int64_t Store::parameter_count() const {
 }
 
 void Store::require_gradients() {
+  // On a GPU side by side: one launch zeroes them.
+  constexpr std::int64_t align = 64;
+  const auto room = [](const Tensor& x) { return (x.size() + align - 1) / align * align; };
+  std::int64_t size = 0;
   for (const auto& parameter : parameters_) {
     const Tensor& value = parameter->value;
-    parameter->gradient.ensure(value.shape(), value.dtype(), Tag::gradient, value.device());
+    if (device_.is_cpu()) {
+      parameter->gradient.ensure(value.shape(), value.dtype(), Tag::gradient, device_);
+    } else if (!parameter->gradient) {
+      size += room(value);
+    }
+  }
+  if (size > 0) {
+    all_gradients_ = Tensor({size}, dtype_, Tag::gradient, device_);
+    std::int64_t at = 0;
+    for (const auto& parameter : parameters_) {
+      const Tensor& value = parameter->value;
+      if (parameter->gradient) continue;
+      parameter->gradient = all_gradients_.slice(at, at + value.size()).reshape(value.shape());
+      at += room(value);
+    }
   }
   zero_gradients();
 }
 
 void Store::zero_gradients(Stream& stream) {
+  if (all_gradients_) all_gradients_.zero(stream);
   for (const auto& parameter : parameters_) {
-    if (parameter->gradient) parameter->gradient.zero(stream);
+    const Tensor& gradient = parameter->gradient;
+    if (gradient && !part_of(gradient, all_gradients_)) gradient.zero(stream);
   }
 }
 

@@ -68,6 +68,7 @@ class Store {
   std::string prefix_;
   std::vector<ParameterPtr> parameters_;
   std::vector<StatePtr> states_;
+  Tensor all_gradients_;  // on a GPU: those of this store, which the parameters' own are parts of
 };
 
 }  // namespace rn::nn

@@ -239,18 +239,18 @@ Tensor Residual::constant(double value, Saved& saved) const {
   return saved.shortcut_scale;
 }
 
-void Residual::commit(const Saved& saved, Stream& stream, std::optional<double> momentum) const {
-  if (reversible_) return reversible_->commit(saved.states, saved.gates, stream, momentum);
+void Residual::commit(const Saved& saved, std::vector<ops::BatchNormUpdate>& to,
+                      std::optional<double> momentum) const {
+  if (reversible_) return reversible_->commit(saved.states, saved.gates, to, momentum);
   if (by_rows(saved)) {
-    commit(*saved.branch, stream, momentum);
-    return commit(*saved.all, stream, momentum);
+    commit(*saved.branch, to, momentum);
+    return commit(*saved.all, to, momentum);
   }
   if (saved.gates.forward.branch != 0) {
-    for (std::size_t k = 0; k < norms_.size(); ++k)
-      norms_[k].commit(saved.norms[k], stream, momentum);
+    for (std::size_t k = 0; k < norms_.size(); ++k) norms_[k].commit(saved.norms[k], to, momentum);
   }
   if (shortcut_norm_ && saved.gates.forward.shortcut != 0) {
-    shortcut_norm_->commit(saved.shortcut_norm, stream, momentum);
+    shortcut_norm_->commit(saved.shortcut_norm, to, momentum);
   }
 }
 

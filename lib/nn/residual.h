@@ -113,7 +113,8 @@ class Residual {
   std::int64_t stack_elements(std::int64_t height, std::int64_t width) const;
 
   // Takes the batch's statistics into the running ones.
-  void commit(const Saved& saved, Stream& stream, std::optional<double> momentum = {}) const;
+  void commit(const Saved& saved, std::vector<ops::BatchNormUpdate>& to,
+              std::optional<double> momentum = {}) const;
 
   // Jacobian-vector product with frozen statistics: from the derivative of the input's value to
   // that of the output's, before the ReLU behind an addition, which is the output signal's. `saved`

@@ -45,12 +45,13 @@ Signal Residual::forward_plain(const Signal& in, const Pass& pass, Saved& saved)
     out.value = ops::operand(saved.raw[0]);
     return out;
   }
-  if (!norms_.empty() && pass.batch_statistics) args.moments = &saved.moments[0];
-  saved.raw[0] = convs_[0].forward(args, pass);
+  saved.raw[0] = norms_.empty() ? convs_[0].forward(args, pass)
+                                : convs_[0].forward(args, saved.moments[0], norms_[0], gate, pass,
+                                                    saved.norms[0]);
   out.value = ops::operand(saved.raw[0]);
   out.value.act = ops::Activation::relu;
   if (!norms_.empty()) {
-    out.value.f1 = norms_[0].forward(saved.moments[0], gate, pass, saved.norms[0]);
+    out.value.f1 = saved.norms[0].affine;
     out.reductions[0] = norms_[0].reduction(saved.raw[0], saved.norms[0]);
   }
   return out;

@@ -69,10 +69,9 @@ Signal Residual::forward_post(const Signal& in, const Pass& pass, Saved& saved, 
     for (std::size_t k = 0; k < convs_.size(); ++k) {
       ops::ConvForward args;
       args.input = k == 0 ? first : inner(k, saved);
-      if (pass.batch_statistics) args.moments = &saved.moments[k];
-      saved.raw[k] = convs_[k].forward(args, pass);
       const bool last = k + 1 == convs_.size();
-      norms_[k].forward(saved.moments[k], last ? gate.branch : 1, pass, saved.norms[k]);
+      saved.raw[k] = convs_[k].forward(args, saved.moments[k], norms_[k], last ? gate.branch : 1,
+                                       pass, saved.norms[k]);
     }
     out.value.x1 = saved.raw.back();
     out.value.f1 = saved.norms.back().affine;

@@ -61,8 +61,6 @@ Signal Residual::forward_pre(const Signal& in, const Pass& pass, Saved& saved) c
       if (k > 0 && folds) {
         args.input = ops::operand(saved.raw[k - 1]);  // activated already
       } else if (k > 0) {
-        const std::size_t norm = k - lacking;
-        norms_[norm].forward(saved.moments[k - 1], 1, pass, saved.norms[norm]);
         args.input = inner(k, saved);
       } else if (shared) {
         args.input = ops::operand(saved.activated);
@@ -72,13 +70,18 @@ Signal Residual::forward_pre(const Signal& in, const Pass& pass, Saved& saved) c
         args.residual = shortcut;
         args.beta = gate.shortcut;
       }
-      if (pass.batch_statistics) args.moments = &saved.moments[k];
-      if (folds && !last) {
-        BatchNorm::Saved& next = saved.norms[k + 1 - lacking];
-        norms_[k + 1 - lacking].forward({}, 1, pass, next);
+      if (last) {
+        if (pass.batch_statistics) args.moments = &saved.moments[k];
+        saved.raw[k] = convs_[k].forward(args, pass);
+        continue;
+      }
+      const BatchNorm& norm = norms_[k + 1 - lacking];
+      BatchNorm::Saved& next = saved.norms[k + 1 - lacking];
+      if (folds) {
+        norm.forward({}, 1, pass, next);
         saved.raw[k] = convs_[k].forward(args, next.affine, ops::Activation::relu, pass);
       } else {
-        saved.raw[k] = convs_[k].forward(args, pass);
+        saved.raw[k] = convs_[k].forward(args, saved.moments[k], norm, 1, pass, next);
       }
     }
     out.value = ops::operand(saved.raw.back());

@@ -256,11 +256,12 @@ Tensor Reversible::inverse(const Tensor& y, const Gates& gates, const Pass& pass
   return x;
 }
 
-void Reversible::commit(const Saved& saved, const Gates& gates, Stream& stream,
+void Reversible::commit(const Saved& saved, const Gates& gates,
+                        std::vector<ops::BatchNormUpdate>& to,
                         std::optional<double> momentum) const {
   if (gates.forward.branch == 0) return;
-  f_->commit(saved.f, stream, momentum);
-  g_->commit(saved.g, stream, momentum);
+  f_->commit(saved.f, to, momentum);
+  g_->commit(saved.g, to, momentum);
 }
 
 std::string Reversible::first_nonfinite(const Saved& saved) const {

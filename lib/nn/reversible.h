@@ -45,7 +45,7 @@ class Reversible {
   // the forward pass. Errors: usage, where the shortcut changes the shape or is switched off.
   Tensor inverse(const Tensor& y, const Gates& gates, const Pass& pass, Saved& saved) const;
 
-  void commit(const Saved& saved, const Gates& gates, Stream& stream,
+  void commit(const Saved& saved, const Gates& gates, std::vector<ops::BatchNormUpdate>& to,
               std::optional<double> momentum) const;
   std::string first_nonfinite(const Saved& saved) const;
 

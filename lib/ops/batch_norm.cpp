@@ -70,15 +70,24 @@ void batch_norm_backward(const BatchNormBackward& args, Stream& stream) {
 
 void batch_norm_update(const Moments& moments, double momentum, bool unbiased,
                        const Tensor& running_mean, const Tensor& running_var, Stream& stream) {
+  const BatchNormUpdate update{moments, momentum, unbiased, running_mean, running_var};
+  batch_norm_update({&update, 1}, stream);
+}
+
+void batch_norm_update(std::span<const BatchNormUpdate> updates, Stream& stream) {
+  if (updates.empty()) return;
   const char* who = "batch_norm_update";
-  const Shape vector = vector_of(who, "running_mean", running_mean);
-  const Check check(who, "running_mean", running_mean);
-  check.tensor("running_var", running_var, vector);
-  check_moments(check, moments, vector, unbiased ? 2 : 1);
-  if (check.on_cpu(stream)) {
-    return cpu::batch_norm_update(moments, momentum, unbiased, running_mean, running_var);
+  const Check check(who, "running_mean", updates[0].running_mean);
+  for (const BatchNormUpdate& u : updates) {
+    const Shape vector = vector_of(who, "running_mean", u.running_mean);
+    check.tensor("running_mean", u.running_mean, vector);
+    check.tensor("running_var", u.running_var, vector);
+    check_moments(check, u.moments, vector, u.unbiased ? 2 : 1);
   }
-  cuda::batch_norm_update(moments, momentum, unbiased, running_mean, running_var, stream);
+  if (!check.on_cpu(stream)) return cuda::batch_norm_update(updates, stream);
+  for (const BatchNormUpdate& u : updates) {
+    cpu::batch_norm_update(u.moments, u.momentum, u.unbiased, u.running_mean, u.running_var);
+  }
 }
 
 }  // namespace rn::ops

@@ -3,6 +3,8 @@
 // or f64 (f32 beside bf16 activations), moments and sums f64. Small: per-channel work only.
 #pragma once
 
+#include <span>
+
 #include "ops/operand.h"
 
 namespace rn::ops {
@@ -42,5 +44,14 @@ void batch_norm_backward(const BatchNormBackward& args, Stream& stream = cpu_str
 void batch_norm_update(const Moments& moments, double momentum, bool unbiased,
                        const Tensor& running_mean, const Tensor& running_var,
                        Stream& stream = cpu_stream());
+
+// The same for many norms, in their order: on a GPU, in few launches.
+struct BatchNormUpdate {
+  Moments moments;
+  double momentum = 0.1;
+  bool unbiased = true;
+  Tensor running_mean, running_var;
+};
+void batch_norm_update(std::span<const BatchNormUpdate> updates, Stream& stream = cpu_stream());
 
 }  // namespace rn::ops

@@ -56,8 +56,17 @@ void conv_forward(const Conv2d& conv, const ConvForward& args, Stream& stream) {
   require(args.grid == 0 || x.dtype() != Dtype::bf16, "{}: a grid needs float32 or float64", who);
   require(args.output.raw() != x.raw() || x.size() == 0, "{}: output must not be the input", who);
   if (args.moments) args.moments->ensure(shape[3], x.device());
+  if (args.norm) {
+    require(args.moments && args.norm->moments == args.moments, "{}: norm is not of the moments",
+            who);
+    for (const Tensor* vector : {&args.norm->gamma, &args.norm->beta, &args.norm->affine.scale,
+                                 &args.norm->affine.shift, &args.norm->mean, &args.norm->inv_std}) {
+      check_like(*vector, {shape[3]}, wide(x.dtype()), x.device(), "a vector of norm", who);
+    }
+  }
   if (x.device().is_cpu()) {
     cpu::conv_forward(conv, args);
+    if (args.norm) batch_norm_forward(*args.norm);
   } else {
     cuda::conv_forward(conv, args, stream);
   }

@@ -10,7 +10,7 @@
 // broken requirement; device, where the processor lacks the type.
 #pragma once
 
-#include "ops/operand.h"
+#include "ops/batch_norm.h"
 
 namespace rn::ops {
 
@@ -34,6 +34,9 @@ struct ConvForward {
   Activation act = Activation::none;
   Tensor output;
   Moments* moments = nullptr;  // of output as stored, if wanted
+  // The norm of these moments, to be run once they stand (optional): on a GPU, in the launch that
+  // merges them.
+  const BatchNormForward* norm = nullptr;
 };
 void conv_forward(const Conv2d& conv, const ConvForward& args, Stream& stream = cpu_stream());
 

@@ -5,17 +5,24 @@
 namespace rn::train {
 namespace {
 
+StepOptions step_options(const TrainOptions& options) {
+  StepOptions step = options.step;
+  step.draws = options.keep_blocks > 0;
+  return step;
+}
+
 class ImageTrainee : public Trainee {
  public:
   explicit ImageTrainee(Session& session)
       : s_(session),
-        stepper_(*session.network, *session.optimizer, session.options.step,
+        stepper_(*session.network, *session.optimizer, step_options(session.options),
                  session.options.memory),
         eval_pool_(session.network->store().device()) {}
 
   nn::Store& store() override { return s_.network->store(); }
 
   void begin(std::int64_t epoch, std::int64_t step_in_epoch) override {
+    ahead_ = nullptr;
     batcher_.emplace(*s_.train, data::BatcherOptions{.indices = s_.subsets.train,
                                                      .batch = s_.options.batch,
                                                      .shuffle = true,
@@ -31,7 +38,7 @@ class ImageTrainee : public Trainee {
   StepResult step(double lr, const StepAt& where) override {
     const TrainingState& state = s_.state();
     const TrainOptions& o = s_.options;
-    const data::Batch* batch = batcher_->next();
+    const data::Batch* batch = ahead_ ? std::exchange(ahead_, nullptr) : batcher_->next();
     require(batch && batch->epoch == state.epoch && batch->number == state.step_in_epoch,
             "train: the batches are out of step");
     StepAt at = where;
@@ -40,7 +47,7 @@ class ImageTrainee : public Trainee {
       if (o.keep_blocks > 0) return;
       draw_depth(*s_.network, o.seed, state.step, count, o.depth_mode, first);
     };
-    StepResult result = stepper_.run(*batch, lr, at);
+    StepResult result = stepper_.run(*batch, lr, at, [this] { return ahead_ = batcher_->next(); });
     s_.network->reset_gates();
     return result;
   }
@@ -66,6 +73,7 @@ class ImageTrainee : public Trainee {
   Stepper stepper_;
   TensorPool eval_pool_;
   std::optional<data::Batcher> batcher_;
+  const data::Batch* ahead_ = nullptr;  // the next batch, asked for already
 };
 
 }  // namespace

@@ -101,6 +101,16 @@ std::string Optimizer::step(double lr, std::int64_t number) {
   return bad < 0 ? "" : names_[static_cast<std::size_t>(bad)];
 }
 
+bool Optimizer::flags() const {
+  return !device_.is_cpu() && options_.kind == OptimizerKind::sgd && options_.clip_norm == 0 &&
+         options_.clip_value == 0;
+}
+
+void Optimizer::step(const Tensor& rate, const Tensor& flags, Stream& stream) {
+  ops::sgd_step({.momentum = options_.momentum, .nesterov = options_.nesterov, .rate = rate}, sgd_,
+                flags, stream);
+}
+
 std::map<std::string, NamedTensors> Optimizer::slots() const {
   std::map<std::string, NamedTensors> named;
   for (std::size_t i = 0; i < sgd_.size(); ++i) named["momentum"][names_[i]] = sgd_[i].momentum;

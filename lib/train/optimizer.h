@@ -45,6 +45,14 @@ class Optimizer {
   // Clips the gradients in place.
   std::string step(double lr, std::int64_t number);
 
+  // Whether it has the other step: one that needs nothing of the host.
+  bool flags() const;
+  // On a GPU, without waiting: the rate is f64 [1] there; flags as in ops/optimizer.h.
+  void step(const Tensor& rate, const Tensor& flags, Stream& stream);
+  const std::string& name(std::int64_t parameter) const {
+    return names_.at(static_cast<std::size_t>(parameter));
+  }
+
   // Slots by name ("momentum", or "mean" and "square"), sharing memory.
   std::map<std::string, NamedTensors> slots() const;
   // Other slots are passed over. Errors (input): a slot is missing or of another shape.

@@ -5,6 +5,7 @@
 
 #include "ops/loss.h"
 #include "ops/reduce.h"
+#include "train/graph_step.h"
 
 namespace rn::train {
 namespace {
@@ -42,12 +43,19 @@ Stepper::Stepper(models::Network& network, Optimizer& optimizer, StepOptions opt
       options_(options),
       memory_(memory),
       pool_(network.store().device()) {
+  if (GraphStep::possible(network, optimizer, options, memory)) {
+    graph_ = std::make_unique<GraphStep>(network, optimizer, options, memory, pool_);
+  }
   for (const nn::StatePtr& state : network.store().states()) {
     states_before_.push_back(state->value.clone());
   }
 }
 
-StepResult Stepper::run(const data::Batch& batch, double lr, const StepAt& at) {
+Stepper::~Stepper() = default;
+
+StepResult Stepper::run(const data::Batch& batch, double lr, const StepAt& at,
+                        const std::function<const data::Batch*()>& meanwhile) {
+  if (graph_ && graph_->takes(batch)) return graph_->run(batch, lr, meanwhile);
   const std::int64_t images = batch.images.dim(0);
   const std::int64_t most = options_.micro_batch > 0 ? options_.micro_batch : images;
   const auto& states = network_.store().states();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,15 @@
 
 namespace rn::train {
 
+class GraphStep;
+
 struct StepOptions {
   // The batch goes through the network in parts of at most so many images, whose gradients are
   // added; batch norms see the part. 0: as a whole.
   std::int64_t micro_batch = 0;
   double label_smoothing = 0;
   double dropout = 0;  // of the features before the last layer
+  bool draws = false;  // gates of blocks are set anew before each step
   std::uint64_t seed = 1;
 };
 
@@ -44,7 +48,11 @@ class Stepper {
   // Both must outlive it; the optimizer holds the network's parameters.
   Stepper(models::Network& network, Optimizer& optimizer, StepOptions options = {},
           const MemoryMode& memory = {});
-  StepResult run(const data::Batch& batch, double lr, const StepAt& at = {});
+  // `meanwhile`: what makes the next batch, where that can be done while a device works on this one
+  // (graph_step.h); it is then called once.
+  StepResult run(const data::Batch& batch, double lr, const StepAt& at = {},
+                 const std::function<const data::Batch*()>& meanwhile = {});
+  ~Stepper();
 
  private:
   // Forward, backward and running statistics of images [first, first + count); what was not
@@ -64,6 +72,7 @@ class Stepper {
   Tensor losses_, d_logits_;
   Tensor labels_, others_, shares_;  // of the part, where the network is on a GPU
   std::vector<Tensor> states_before_;
+  std::unique_ptr<GraphStep> graph_;  // where steps can be recorded
 };
 
 }  // namespace rn::train

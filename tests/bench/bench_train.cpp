@@ -8,6 +8,7 @@
 
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "device/graph.h"
 #include "models/catalog.h"
 #include "models/network.h"
 #include "ops/loss.h"
@@ -49,23 +50,41 @@ void run(const std::string& arch, std::int64_t batch, int steps, Dtype dtype, De
   const Tensor losses({batch}, Dtype::f64, Tag::workspace, device);
   const Tensor d_logits({batch, spec.classes}, Dtype::f32, Tag::workspace, device);
 
+  Tensor flags({1}, Dtype::i32, Tag::workspace);
+  flags.data<std::int32_t>()[0] = ops::unflagged;
+  flags = flags.on(device);
+
   TensorPool pool(device);
-  models::Saved saved;
+  models::Saved saved, eval_saved;
   Stream& stream = default_stream(device);
   const nn::Pass training{.pool = pool, .batch_statistics = true, .keep = true}, evaluation{pool};
   std::vector<double> train, eval;
-  for (int step = -1; step < steps; ++step) {  // the first one warms up
-    const double start = seconds();
+  const auto train_step = [&] {
     network.store().zero_gradients();
     const Tensor logits = network.forward(images, training, saved);
     ops::softmax_cross_entropy({0, 1.0 / static_cast<double>(batch)}, logits, labels, losses,
                                d_logits, stream);
     network.backward(d_logits, training, saved);
-    ops::sgd_step({0.1, 0.9, false}, parameters);
     network.commit(saved);
+    const ops::Sgd sgd{.lr = 0.1, .momentum = 0.9};
+    if (device.is_cpu()) {
+      ops::sgd_step(sgd, parameters);
+    } else {
+      ops::sgd_step(sgd, parameters, flags, stream);
+    }
+  };
+  const auto evaluate = [&] { network.forward(images, evaluation, eval_saved); };
+  Graph train_graph, eval_graph;
+  for (int step = -3; step < steps; ++step) {  // the first ones warm up
+    if (step == -1 && !device.is_cpu()) {
+      train_graph = Graph(stream, train_step);
+      eval_graph = Graph(stream, evaluate);
+    }
+    const double start = seconds();
+    train_graph ? train_graph.run(stream) : train_step();
     stream.synchronize();
     const double trained = seconds();
-    network.forward(images, evaluation, saved);
+    eval_graph ? eval_graph.run(stream) : evaluate();
     stream.synchronize();
     if (step < 0) continue;
     train.push_back(trained - start);

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "base/rng.h"
+#include "device/graph.h"
 #include "io/file.h"
 #include "models/st_resnet.h"
 #include "support/catch.h"
@@ -155,6 +156,64 @@ TEST_CASE("three steps leave what they leave on the CPU", "[device]") {
     const double tolerance = way.dtype == Dtype::f64 ? 1e-9 : way.dtype == Dtype::f32 ? 2e-4 : 3e-2;
     CHECK(distance(there, trained(way, cpu)) < tolerance);
     if (way.dtype == Dtype::f32) CHECK((trained(way, gpu) == there));
+  }
+}
+
+TEST_CASE("work that is recorded runs when the graph does, and not before", "[device]") {
+  if (no_device()) RN_SKIP("no CUDA device");
+  Stream& stream = default_stream(gpu);
+  Tensor host({3}, Dtype::f32, Tag::workspace);
+  for (float& x : host.span<float>()) x = 2;
+  const Tensor from = host.on(gpu), to = Tensor::zeros({3}, Dtype::f32, Tag::workspace, gpu);
+  const auto work = [&] { copy_async(to.raw(), gpu, from.raw(), gpu, to.bytes(), stream); };
+  const Graph graph(stream, work);
+  CHECK(to.on(cpu).data<float>()[2] == 0);
+  graph.run(stream);
+  CHECK(to.on(cpu).data<float>()[2] == 2);
+  to.zero(stream);
+  graph.run(stream);
+  CHECK(to.on(cpu).data<float>()[2] == 2);
+  // What cannot be recorded leaves the stream as it was.
+  CHECK_THROWS_AS(Graph(stream, [&] { stream.synchronize(); }), Error);
+  CHECK_THROWS_AS(Graph(stream, [&] { Tensor({1 << 20}, Dtype::f32, Tag::workspace, gpu); }),
+                  Error);
+  stream.synchronize();
+  CHECK_THROWS_AS(Graph(cpu_stream(), work), Error);
+}
+
+TEST_CASE("a recorded step is the step that is not recorded, byte for byte", "[device]") {
+  if (no_device()) RN_SKIP("no CUDA device");
+  const models::NetworkSpec spec = spec_of("resnet8-cifar");
+  for (const bool mixed : {false, true}) {
+    std::vector<double> left[2];
+    for (const bool recorded : {false, true}) {
+      models::Network network(spec, Dtype::bf16, gpu);
+      network.initialize(3);
+      network.store().require_gradients();
+      Optimizer optimizer({.nesterov = true}, network.store());
+      Stepper stepper(network, optimizer, {.label_smoothing = 0.1, .draws = !recorded});
+      data::Batch whole = batch_of(spec, Dtype::bf16, 6, mixed);
+      data::Batch smaller = batch_of(spec, Dtype::bf16, 4, mixed);
+      std::vector<double>& all = left[recorded];
+      // Batches of another size come first, as where a run goes on, and at the end of an epoch.
+      for (std::int64_t i = 0; i < 7; ++i) {
+        data::Batch& batch = i == 0 || i == 4 ? smaller : whole;
+        batch.number = i;
+        const auto next = [&]() -> const data::Batch* {
+          whole.number = i + 1;
+          return i == 3 || i == 4 ? nullptr : &whole;
+        };
+        const StepResult result = stepper.run(batch, 0.02 * static_cast<double>(i + 1),
+                                              {.step = i, .update = i + 1}, next);
+        CHECK(result.diverged == "");
+        CHECK(result.images == batch.images.dim(0));
+        all.push_back(result.loss_sum);
+        all.push_back(static_cast<double>(result.errors));
+      }
+      const std::vector<double> after = content(network);
+      all.insert(all.end(), after.begin(), after.end());
+    }
+    CHECK((left[0] == left[1]));
   }
 }
 

@@ -86,4 +86,39 @@ void copy_async(void* to, bool to_cuda, const void* from, bool from_cuda, std::s
         "cudaMemcpyAsync");
 }
 
+void capture_begin(int index, void* handle) {
+  check(cudaSetDevice(index), "cudaSetDevice");
+  check(cudaStreamBeginCapture(static_cast<cudaStream_t>(handle), cudaStreamCaptureModeThreadLocal),
+        "cudaStreamBeginCapture");
+}
+
+void* capture_end(void* handle) {
+  cudaGraph_t graph = nullptr;
+  check(cudaStreamEndCapture(static_cast<cudaStream_t>(handle), &graph), "cudaStreamEndCapture");
+  cudaGraphExec_t exec = nullptr;
+  const cudaError_t status = cudaGraphInstantiate(&exec, graph, 0);
+  cudaGraphDestroy(graph);
+  check(status, "cudaGraphInstantiate");
+  return exec;
+}
+
+void capture_drop(void* handle) noexcept {
+  cudaGraph_t graph = nullptr;
+  if (cudaStreamEndCapture(static_cast<cudaStream_t>(handle), &graph) == cudaSuccess && graph) {
+    cudaGraphDestroy(graph);
+  }
+  cudaGetLastError();
+}
+
+void graph_launch(int index, void* graph, void* handle) {
+  check(cudaSetDevice(index), "cudaSetDevice");
+  check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), static_cast<cudaStream_t>(handle)),
+        "cudaGraphLaunch");
+}
+
+void graph_destroy(int index, void* graph) noexcept {
+  cudaSetDevice(index);
+  cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
+}
+
 }  // namespace rn::cuda

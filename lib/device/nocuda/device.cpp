@@ -20,5 +20,10 @@ void stream_destroy(int, void*) noexcept {}
 void stream_synchronize(int, void*) { absent("stream_synchronize"); }
 void zero_async(void*, std::size_t, void*) { absent("zero_async"); }
 void copy_async(void*, bool, const void*, bool, std::size_t, void*) { absent("copy_async"); }
+void capture_begin(int, void*) { absent("capture_begin"); }
+void* capture_end(void*) { absent("capture_end"); }
+void capture_drop(void*) noexcept {}
+void graph_launch(int, void*, void*) { absent("graph_launch"); }
+void graph_destroy(int, void*) noexcept {}
 
 }  // namespace rn::cuda

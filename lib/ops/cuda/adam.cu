@@ -19,13 +19,14 @@ struct AdamRule {
   T beta1, rest1, beta2, rest2;
   T root, eps;  // 1 / sqrt(1 - beta2^t)
 
+  __device__ T rate_of(const Entry& entry) const { return entry.rate; }
   template <bool commit>
-  __device__ bool step(const Entry& entry, std::int64_t i) const {
+  __device__ bool step(const Entry& entry, T rate, std::int64_t i) const {
     const T value = entry.value[i];
     const T g = fma(entry.decay, value, entry.gradient[i]);
     const T mean = fma(beta1, entry.mean[i], rest1 * g);
     const T square = fma(beta2, entry.square[i], rest2 * g * g);
-    const T by = entry.rate * mean / fma(sqrt(square), root, eps);
+    const T by = rate * mean / fma(sqrt(square), root, eps);
     const T to = fma(entry.keep, value, -by);
     if constexpr (commit) {
       entry.value[i] = to;

@@ -1,6 +1,8 @@
 // The convolution's forward pass.
-#include "ops/cuda/conv_gather.h"
+#include "ops/cuda/conv_gather_launch.h"
 #include "ops/cuda/conv_passes.h"
+#include "ops/cuda/norm.h"
+#include "ops/cuda/ops.h"
 
 namespace rn::ops::cuda {
 namespace {
@@ -12,82 +14,127 @@ struct ForwardEpilogue {
   using W = Wide<T>;
   const W *bias, *after_scale, *after_shift;
   const T* residual;
-  double alpha;
-  W beta, grid, inverse_grid;
+  W alpha, beta, grid, inverse_grid;
   bool relu;
   T* y;
   PartMoments parts;
 
-  class Channel {
-   public:
-    __device__ Channel(const ForwardEpilogue& e, int c, bool live) : e_(e) {
-      if (!live) return;
-      const double by = e.after_scale ? e.after_scale[c] : 1;
-      const double from = (e.bias ? by * e.bias[c] : 0) + (e.after_shift ? e.after_shift[c] : 0);
-      scale_ = static_cast<W>(e.alpha * by);
-      shift_ = static_cast<W>(e.alpha * from);
-    }
-    __device__ void operator()(W value, std::int64_t i) {
-      value = scale_ * value + shift_;
-      if (e_.residual) value += e_.beta * widen(e_.residual[i]);
-      if (e_.grid > W(0)) value = rint(value * e_.inverse_grid) * e_.grid;
-      if (e_.relu) value = rectify(value);
-      const T rounded = stored_as<T>(value);
-      e_.y[i] = rounded;
-      if (e_.parts.at) moments_.add(widen(rounded));
-    }
-    __device__ void finish(std::int64_t part, int c, bool live, int thread, int width,
-                           double* shared) {
-      if (!e_.parts.at) return;
-      const Sample sample =
-          merge_block_moments(moments_.finish(), thread, width, conv_threads, shared);
-      if (thread < width && live) e_.parts.set(part, c, sample);
-    }
+  static constexpr int ahead = 2;
 
-   private:
-    const ForwardEpilogue& e_;
-    W scale_ = 1, shift_ = 0;
-    ThreadMoments<W> moments_;
+  // Of a pack of channels.
+  struct Coefficients {
+    Pack<T> scale, shift;
+    __device__ Coefficients(const ForwardEpilogue& e, int c, int count) {
+      scale = coefficients<T>(e.after_scale, c, count, 1);
+      shift = coefficients<T>(e.after_shift, c, count, 0);
+      const Pack<T> first = coefficients<T>(e.bias, c, count, 0);
+      for (int k = 0; k < Pack<T>::width; ++k) {
+        shift.v[k] = e.alpha * (scale.v[k] * first.v[k] + shift.v[k]);
+        scale.v[k] *= e.alpha;
+      }
+    }
   };
+  struct Raw {
+    Words4 residual;
+  };
+  using Sums = PackMoments<T>;
+
+  template <bool whole>
+  __device__ Raw fetch(std::int64_t i, int count) const {
+    Raw raw;
+    if (residual) raw.residual = Pack<T>::template fetch<whole>(residual + i, count);
+    return raw;
+  }
+  __device__ void start(const Coefficients& by, const W* value, const Raw& raw, Sums& sums) const {
+    if (!parts.at) return;
+    Pack<T> first = result(by, value, raw);
+    first.unpack(first.packed());
+    sums.start(first);
+  }
+  template <bool whole>
+  __device__ void put_one(const Coefficients& by, const W* value, const Raw& raw, std::int64_t i,
+                          int count, Sums& sums) const {
+    Pack<T> out = result(by, value, raw);
+    const Words4 words = out.packed();
+    put<whole>(words, y + i, count);
+    if (!parts.at) return;
+    out.unpack(words);
+    sums.add(out);
+  }
+  __device__ void finish(Sums& sums, std::int64_t part, int c0, int packs, W* shared) const {
+    if (parts.at) sums.finish(parts, part, c0, packs, conv_threads, shared);
+  }
+  __device__ Pack<T> result(const Coefficients& by, const W* value, const Raw& raw) const {
+    Pack<T> out;
+    for (int k = 0; k < Pack<T>::width; ++k) out.v[k] = by.scale.v[k] * value[k] + by.shift.v[k];
+    if (residual) {
+      Pack<T> more;
+      more.unpack(raw.residual);
+      for (int k = 0; k < Pack<T>::width; ++k) out.v[k] += beta * more.v[k];
+    }
+    if (grid > W(0)) {
+      for (int k = 0; k < Pack<T>::width; ++k) out.v[k] = rint(out.v[k] * inverse_grid) * grid;
+    }
+    if (relu) {
+      for (int k = 0; k < Pack<T>::width; ++k) out.v[k] = rectify(out.v[k]);
+    }
+    return out;
+  }
 };
 
-template <class T, int OT>
-void forward(const Conv2d& conv, const ConvForward& args, Stream& stream) {
+template <class T, int OT, int CT>
+void forward(const Axes& axes, const ConvForward& args, Stream& stream) {
   using W = Wide<T>;
   const char* op = "conv_forward";
   const Shape &x = args.input.shape(), &y = args.output.shape();
-  const Axes axes(conv, x, y, args.weights.shape(), false);
   const int images = static_cast<int>(x[0]), sources = static_cast<int>(x[3]);
   const int outputs = static_cast<int>(y[3]);
-  const GatherPlan plan = gather_plan<T, OT>(axes.down, axes.along, images, sources, outputs, op);
-  PartMoments parts{nullptr, plan.parts(), outputs};
+  const GatherPlan plan =
+      gather_plan<T, OT, CT, false>(axes.down, axes.along, images, sources, outputs, op);
+  PartMoments parts(plan.parts(), outputs);
   if (args.moments) parts.at = scratch<double>(stream, parts.doubles());
   const ForwardEpilogue<T> epilogue{pointer<W>(args.bias),
                                     pointer<W>(args.after.scale),
                                     pointer<W>(args.after.shift),
                                     pointer<T>(args.residual),
-                                    args.alpha,
+                                    static_cast<W>(args.alpha),
                                     static_cast<W>(args.beta),
                                     static_cast<W>(args.grid),
                                     static_cast<W>(args.grid > 0 ? 1 / args.grid : 0),
                                     args.act == Activation::relu,
                                     pointer<T>(args.output),
                                     parts};
-  launch_gather<T, OT, false>(op, plan, axes.down, axes.along, images, sources, outputs,
-                              OperandAt<T>(args.input), pointer<W>(args.weights), epilogue, stream);
-  if (args.moments) merge_moments(op, parts, *args.moments, stream);
+  launch_gather<T, OT, CT, false>(op, plan, axes.down, axes.along, images, sources, outputs,
+                                  OperandAt<T>(args.input), pointer<T>(args.input.stored),
+                                  pointer<W>(args.weights), epilogue, stream);
+  if (!args.moments) return;
+  if (args.norm) {
+    const NormForwardAt<W> norm(*args.norm);
+    merge_moments(op, parts, *args.moments, stream, norm);
+  } else {
+    merge_moments(op, parts, *args.moments, stream);
+  }
 }
 
 }  // namespace
 
 void conv_forward_pass(const Conv2d& conv, const ConvForward& args, Stream& stream) {
+  const Axes axes(conv, args.input.shape(), args.output.shape(), args.weights.shape(), false);
+  ConvForward from = args;
+  // On the way, unless pixels are left out, or blocks would read what others have written.
+  const auto is = [&](const Tensor& x) { return x && x.raw() == args.input.stored.raw(); };
+  if (args.input.stored && (!tiles_cover(axes.down) || !tiles_cover(axes.along) ||
+                            is(args.input.x1) || is(args.input.x2))) {
+    from.input.stored = Tensor();
+    operand_forward(from.input, args.input.stored, nullptr, stream);
+    from.input = operand(args.input.stored);
+  }
   if (args.moments) args.moments->count = args.output.size() / args.output.dim(3);
   with_activation(args.output.dtype(), "conv_forward", [&]<class T>() {
-    if constexpr (!std::is_same_v<T, double>) {
-      if (args.output.dim(3) > 32) return forward<T, 64>(conv, args, stream);
-      if (args.output.dim(3) > 16) return forward<T, 32>(conv, args, stream);
-    }
-    forward<T, 16>(conv, args, stream);
+    const int images = static_cast<int>(args.output.dim(0));
+    with_tiles<T>(axes.down, axes.along, images, static_cast<int>(args.input.shape()[3]),
+                  static_cast<int>(args.output.dim(3)),
+                  [&]<int OT, int CT>() { forward<T, OT, CT>(axes, from, stream); });
   });
 }
 

@@ -1,193 +1,233 @@
 // The kernel of the forward pass and of the backward pass to the input (conv_tile.h says why they
 // are one program). A block keeps one group of outputs and walks over tiles; a tile's products go
-// through shared memory, so that the epilogue walks over rows of neighbouring channels.
+// through shared memory, so that the epilogue walks over packs of neighbouring channels.
 #pragma once
 
 #include "ops/cuda/conv_multiply.h"
-#include "ops/cuda/sums.h"
+#include "ops/cuda/pack_sums.h"
 
 namespace rn::ops::cuda {
 
-constexpr int most_group = 9;  // taps whose weights are in shared memory at once
+constexpr int most_group = 9;   // taps whose weights are in shared memory at once
+constexpr int most_stride = 8;  // of the backward pass
 
 template <class T, class Value>
 struct GatherAt {
-  Axis down, along;
+  Side down[most_stride], along[most_stride];  // of each class
+  int classes_along, kernel_rows, kernel_columns;
+  int source_rows, source_columns, destination_rows, destination_columns;
   Tiling tiling;
   int images, sources, outputs;  // channels read, channels written
   int group;                     // taps at a time
-  std::int64_t tiles_per_block;
+  int tiles_per_block;
   bool resident;  // all weights of a block fit: they are read once
   Value value;
+  T* kept;  // where the value is to be written as well: each pixel by the block of its own tile
   const Wide<T>* weights;  // OHWI
 };
 
-// One tap of one class.
-struct Tap {
-  int index, offset;  // in the weights' kernel; in the patch
-  __device__ Tap(const Side& down, const Side& along, int kernel_width, int patch_columns,
-                 int tap) {
-    const int a = tap / along.taps, b = tap % along.taps;
-    index = (down.first + a * down.step) * kernel_width + along.first + b * along.step;
-    offset = down.offset(a) * patch_columns + along.offset(b);
+// Whether pixel p of a patch belongs to its tile alone: no other tile's block writes it.
+struct KeepOwn {
+  const PatchWhere& where;
+  int row, column, rows, columns;  // the tile's own, in the source
+  __device__ bool owns(int p) const {
+    const PatchWhere::Place at = where.place(p);
+    const int y = where.row + at.row - row, x = where.column + at.column - column;
+    return y >= 0 && y < rows && x >= 0 && x < columns;
   }
 };
 
-template <class T, int OT, bool backward, class Value>
-__device__ void load_weights(const GatherAt<T, Value>& at, const Side& down, const Side& along,
-                             int o0, int c0, TapRange taps, T* to) {
-  const int chunk = at.tiling.chunk, per_tap = chunk * OT;
-  const int kernel = at.down.kernel * at.along.kernel;
-  for (int i = static_cast<int>(threadIdx.x); i < (taps.end - taps.begin) * per_tap;
-       i += conv_threads) {
-    const int tap = i / per_tap, rest = i % per_tap;
-    // Neighbouring threads read neighbouring weights: the input channels of the convolution.
-    const int k = backward ? rest / OT : rest % chunk, n = backward ? rest % OT : rest / chunk;
-    const int c = c0 + k, o = o0 + n;
-    Wide<T> w = 0;
-    if (c < at.sources && o < at.outputs) {
-      const Tap from(down, along, at.along.kernel, 0, taps.begin + tap);
-      const std::int64_t index =
-          backward ? (static_cast<std::int64_t>(c) * kernel + from.index) * at.outputs + o
-                   : (static_cast<std::int64_t>(o) * kernel + from.index) * at.sources + c;
-      w = at.weights[index];
+template <class T>
+struct Kept {
+  KeepOwn own;
+  T* to;
+  __device__ T* operator()(int p) const { return to && own.owns(p) ? to : nullptr; }
+};
+
+// Where the taps of a group look, in shared memory: in the weights' kernel, in the patch.
+struct TapPlaces {
+  int index[most_group], offset[most_group];
+  __device__ void fill(const Side& down, const Side& along, int kernel_width, int patch_columns,
+                       TapRange taps) {
+    const int k = static_cast<int>(threadIdx.x), tap = taps.begin + k;
+    if (tap >= taps.end) return;
+    const int a = tap / along.taps, b = tap % along.taps;
+    index[k] = (down.first + a * down.step) * kernel_width + along.first + b * along.step;
+    offset[k] = down.offset(a) * patch_columns + along.offset(b);
+  }
+};
+
+// Neighbouring weights as T.
+template <class T, bool whole>
+__device__ Pack<T> read_weights(const Wide<T>* from, int count) {
+  Pack<T> pack;
+  if (whole && count > 0) {
+    memcpy(pack.v, __builtin_assume_aligned(from, 16), sizeof pack.v);
+  } else {
+    for (int k = 0; k < Pack<T>::width; ++k) pack.v[k] = k < count ? from[k] : Wide<T>(0);
+  }
+  return pack;
+}
+
+template <class T, int OT, int CT, bool backward, bool whole, class Value>
+__device__ void load_weights(const GatherAt<T, Value>& at, const TapPlaces& places, int o0, int c0,
+                             int taps, T* to) {
+  constexpr int width = pack_width<T>;
+  // Neighbours in memory are the convolution's input channels: what is read forward, what is
+  // written backward. bf16 keeps them side by side in shared memory; forward, the others do not,
+  // and neighbouring threads take neighbouring outputs.
+  constexpr int packs = (backward ? OT : CT) / width, others = backward ? CT : OT;
+  constexpr int per_tap = packs * others, ahead = 2;
+  constexpr bool packs_first = backward || std::is_same_v<T, bfloat16>;
+  const int kernel = at.kernel_rows * at.kernel_columns;
+  const int inputs = backward ? at.outputs : at.sources;
+#pragma unroll 1
+  for (int begin = thread_here(); begin < taps * per_tap; begin += ahead * conv_threads) {
+    Pack<T> read[ahead];
+    int tap[ahead], n[ahead], k[ahead];
+#pragma unroll
+    for (int u = 0; u < ahead; ++u) {
+      const int i = begin + u * conv_threads, rest = i % per_tap;
+      if (i >= taps * per_tap) break;
+      const int pack = (packs_first ? rest % packs : rest / others) * width;
+      const int other = packs_first ? rest / packs : rest % others;
+      tap[u] = i / per_tap;
+      n[u] = backward ? pack : other;
+      k[u] = backward ? other : pack;
+      const int c = c0 + k[u], o = o0 + n[u], first = backward ? o : c;
+      const int left = c < at.sources && o < at.outputs ? inputs - first : 0;
+      const std::int64_t row = static_cast<std::int64_t>(backward ? c : o) * kernel;
+      read[u] =
+          read_weights<T, whole>(at.weights + (row + places.index[tap[u]]) * inputs + first, left);
     }
-    to[Product<T, OT>::weight_at(tap, n, k, chunk)] = stored_as<T>(w);
+#pragma unroll
+    for (int u = 0; u < ahead; ++u) {
+      if (begin + u * conv_threads >= taps * per_tap) break;
+      Product<T, OT, CT, backward>::keep(to, tap[u], n[u], k[u], read[u]);
+    }
   }
 }
 
-// Epilogue has Channel, made by every thread for its channel, with operator()(value, i) for element
-// i of the destination, and finish().
-template <class T, int OT, bool backward, class Value, class Epilogue>
-__global__ void __launch_bounds__(conv_threads)
+// Blocks of a multiprocessor that registers are to suffice for.
+template <class T, int OT>
+inline constexpr int gather_blocks = std::is_same_v<T, double> ? 2
+                                     : OT == 64                ? 3
+                                                               : 4;
+
+// Epilogue has Coefficients, made of a pack of channels for each tile, and Sums, which a thread
+// keeps to the end; `ahead` pixels are read at a time: fetch(i) reads what it needs for the
+// elements from i of the destination, start() sees the block's first pixel, put_one() takes each,
+// finish() ends the sums.
+template <class T, int OT, int CT, bool backward, bool whole, class Value, class Epilogue>
+__global__ void __launch_bounds__(conv_threads, gather_blocks<T, OT>)
     gather_kernel(GatherAt<T, Value> at, Epilogue epilogue) {
   using W = Wide<T>;
-  const int cls_down = static_cast<int>(blockIdx.z) / at.along.classes();
-  const int cls_along = static_cast<int>(blockIdx.z) % at.along.classes();
-  const Side down = at.down.side(cls_down), along = at.along.side(cls_along);
+  __shared__ TapPlaces places;
+  constexpr int width = pack_width<T>, packs = OT / width, step = conv_threads / packs;
+  constexpr int staged_stride = OT + 16 / static_cast<int>(sizeof(W));
+  const Side& down = at.down[static_cast<int>(blockIdx.z) / at.classes_along];
+  const Side& along = at.along[static_cast<int>(blockIdx.z) % at.classes_along];
   const Tiling& t = at.tiling;
-  const int thread = static_cast<int>(threadIdx.x);
   const int taps = down.taps * along.taps;
 
-  T* patch = dynamic_shared<T>();
-  const int patch_size = t.patch_pixels() * row_stride<T>(t.chunk);
-  T* weights = patch + patch_size;
-  auto* staged = reinterpret_cast<W*>(weights + Product<T, OT>::weights_size(at.group, t.chunk));
-  constexpr int staged_stride = OT + 1;
+  T* weights = dynamic_shared<T>();
+  T* patch = weights + at.group * Product<T, OT, CT, backward>::per_tap;
+  W* staged = reinterpret_cast<W*>(patch);  // once the patch has been read
 
   const int o0 = static_cast<int>(blockIdx.y) * OT;
-  const int channel = o0 + thread % OT;
-  const bool live = channel < at.outputs;
-  typename Epilogue::Channel finish(epilogue, channel, live);
-  Product<T, OT> product(t, down.stride, along.stride);
+  typename Epilogue::Sums sums;
+  Product<T, OT, CT, backward> product(t, down.stride, along.stride);
 
-  const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * at.tiles_per_block;
-  const std::int64_t end =
-      first + at.tiles_per_block < t.tiles ? first + at.tiles_per_block : t.tiles;
-  bool loaded = false;
-  for (std::int64_t tile = first; tile < end; ++tile) {
+  const int first = static_cast<int>(blockIdx.x) * at.tiles_per_block;
+  const int end = first + at.tiles_per_block < t.tiles ? first + at.tiles_per_block : t.tiles;
+  bool loaded = false, begun = false;
+#pragma unroll 1
+  for (int tile = first; tile < end; ++tile) {
     const TileAt where(t, tile);
     if (where.row >= down.count || where.column >= along.count) continue;
     product.clear();
-    for (int c0 = 0; c0 < at.sources && taps > 0; c0 += t.chunk) {
-      __syncthreads();
+#pragma unroll 1
+    for (int c0 = 0; c0 < at.sources && taps > 0; c0 += CT) {
       const PatchWhere box{t,
                            where.image,
                            where.row * down.stride + down.lo,
                            where.column * along.stride + along.lo,
                            at.images,
-                           at.down.source,
-                           at.along.source};
-      fill_rows(at.value, at.sources, c0, t.chunk, t.patch_pixels(), box, patch);
+                           at.source_rows,
+                           at.source_columns};
+      const Kept<T> kept{{box, where.row * down.stride, where.column * along.stride,
+                          t.rows * down.stride, t.columns * along.stride},
+                         blockIdx.y == 0 ? at.kept : nullptr};
+#pragma unroll 1
       for (int begin = 0; begin < taps; begin += at.group) {
         const TapRange range{begin, begin + at.group < taps ? begin + at.group : taps};
-        if (begin > 0) __syncthreads();
-        if (!at.resident || !loaded) {
-          load_weights<T, OT, backward>(at, down, along, o0, c0, range, weights);
+        const bool loads = !at.resident || !loaded;
+        __syncthreads();
+        if (loads) {
+          places.fill(down, along, at.kernel_columns, t.patch_columns, range);
+          __syncthreads();
+          load_weights<T, OT, CT, backward, whole>(at, places, o0, c0, range.end - range.begin,
+                                                   weights);
           loaded = true;
         }
+        if (begin == 0) {
+          fill_rows<T, CT, whole>(at.value, at.sources, c0, t.patch_pixels(), box, kept, patch);
+        }
         __syncthreads();
-        for (int tap = range.begin; tap < range.end; ++tap) {
-          const Tap from(down, along, at.along.kernel, t.patch_columns, tap);
-          product.add(patch, weights, from.offset, tap - range.begin, t.chunk);
+#pragma unroll 1
+        for (int tap = 0; tap < range.end - range.begin; ++tap) {
+          product.add(patch, weights, places.offset[tap], tap);
         }
       }
     }
+    __syncthreads();
     product.store(staged, staged_stride);
     __syncthreads();
-    for (int m = thread / OT; m < t.pixels() && live; m += conv_threads / OT) {
-      const int x = where.column + m % t.columns, rest = m / t.columns;
-      const int y = where.row + rest % t.rows, n = where.image + rest / t.rows;
-      if (x >= along.count || y >= down.count || n >= at.images) continue;
-      const std::int64_t pixel =
-          (static_cast<std::int64_t>(n) * at.down.destination + y * down.out_step + down.begin) *
-              at.along.destination +
+    const int own = thread_here(), channel = o0 + own % packs * width;
+    const int left = at.outputs - channel, count = left < 0 ? 0 : left < width ? left : width;
+    const auto element = [&](int m) -> std::int64_t {
+      const TilePixel pixel(t, m);
+      const int x = where.column + pixel.column, y = where.row + pixel.row;
+      const int n = where.image + pixel.image;
+      if (x >= along.count || y >= down.count || n >= at.images) return -1;
+      const int place =
+          (n * at.destination_rows + y * down.out_step + down.begin) * at.destination_columns +
           x * along.out_step + along.begin;
-      finish(staged[m * staged_stride + thread % OT], pixel * at.outputs + channel);
+      return static_cast<std::int64_t>(place) * at.outputs + channel;
+    };
+    const W* from = staged + own % packs * width;
+    if (!begun) {
+      if (count > 0) {
+        const typename Epilogue::Coefficients by(epilogue, channel, count);
+        epilogue.start(by, from, epilogue.template fetch<whole>(element(0), count), sums);
+      }
+      __syncthreads();  // the first pixel may be written over what was read for it
+      begun = true;
     }
-    __syncthreads();
+    if (count > 0) {
+      const typename Epilogue::Coefficients by(epilogue, channel, count);
+      constexpr int ahead = Epilogue::ahead;
+#pragma unroll 1
+      for (int m0 = own / packs; m0 < t.pixels(); m0 += ahead * step) {
+        typename Epilogue::Raw raw[ahead];
+        std::int64_t i[ahead];
+#pragma unroll
+        for (int u = 0; u < ahead; ++u) {
+          const int m = m0 + u * step;
+          i[u] = m < t.pixels() ? element(m) : -1;
+          if (i[u] >= 0) raw[u] = epilogue.template fetch<whole>(i[u], count);
+        }
+#pragma unroll
+        for (int u = 0; u < ahead; ++u) {
+          if (i[u] < 0) continue;
+          epilogue.template put_one<whole>(by, from + (m0 + u * step) * staged_stride, raw[u], i[u],
+                                           count, sums);
+        }
+      }
+    }
   }
   const std::int64_t part = static_cast<std::int64_t>(blockIdx.z) * gridDim.x + blockIdx.x;
-  finish.finish(part, channel, live, thread, OT, reinterpret_cast<double*>(staged));
-}
-
-template <class T, int OT>
-std::size_t gather_bytes(const Tiling& t, int group) {
-  const std::size_t staged =
-      std::max(sizeof(Wide<T>) * tile_pixels * (OT + 1), sizeof(double) * 3 * conv_threads);
-  const auto patch =
-      static_cast<std::size_t>(t.patch_pixels()) * static_cast<std::size_t>(row_stride<T>(t.chunk));
-  return sizeof(T) *
-             (patch + static_cast<std::size_t>(Product<T, OT>::weights_size(group, t.chunk))) +
-         staged;
-}
-
-// Number of parts whose sums an epilogue leaves: blocks and classes.
-struct GatherPlan {
-  Tiling tiling;
-  int group = 1, blocks = 0, classes = 1;
-  std::int64_t tiles_per_block = 1;
-  bool resident = false;
-  std::size_t shared = 0;
-  std::int64_t parts() const { return std::int64_t{blocks} * classes; }
-};
-
-template <class T, int OT>
-GatherPlan gather_plan(const Axis& down, const Axis& along, int images, int sources, int outputs,
-                       const char* op) {
-  GatherPlan plan;
-  const int taps = std::max(1, down.most_taps() * along.most_taps());
-  plan.group = std::min(taps, most_group);
-  constexpr int most_chunk = std::is_same_v<T, bfloat16> ? 64 : std::is_same_v<T, float> ? 32 : 16;
-  const auto bytes = [&](const Tiling& t) { return gather_bytes<T, OT>(t, plan.group); };
-  plan.tiling = tile_for(down, along, images, sources, most_chunk, op, bytes);
-  plan.shared = bytes(plan.tiling);
-  plan.resident = sources <= plan.tiling.chunk && taps <= plan.group;
-  plan.classes = down.classes() * along.classes();
-  // The number of blocks depends on shapes only, and with it the order of sums.
-  const std::int64_t wanted =
-      std::max<std::int64_t>(1, 1024 / (ceil_div(outputs, OT) * plan.classes));
-  plan.tiles_per_block = std::max<std::int64_t>(1, (plan.tiling.tiles + wanted - 1) / wanted);
-  plan.blocks = ceil_div(plan.tiling.tiles, plan.tiles_per_block);
-  return plan;
-}
-
-template <class T, int OT, bool backward, class Value, class Epilogue>
-void launch_gather(const char* op, const GatherPlan& plan, const Axis& down, const Axis& along,
-                   int images, int sources, int outputs, const Value& value, const Wide<T>* weights,
-                   const Epilogue& epilogue, Stream& stream) {
-  if (plan.blocks == 0) return;
-  const GatherAt<T, Value> at{down,          along,   plan.tiling, images,
-                              sources,       outputs, plan.group,  plan.tiles_per_block,
-                              plan.resident, value,   weights};
-  const auto kernel = gather_kernel<T, OT, backward, Value, Epilogue>;
-  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                             static_cast<int>(shared_limit)),
-        op);
-  launch_with(op, kernel,
-              dim3(static_cast<unsigned>(plan.blocks), static_cast<unsigned>(ceil_div(outputs, OT)),
-                   static_cast<unsigned>(plan.classes)),
-              dim3(conv_threads), plan.shared, stream, at, epilogue);
+  epilogue.finish(sums, part, o0, packs, staged);
 }
 
 }  // namespace rn::ops::cuda

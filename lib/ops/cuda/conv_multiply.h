@@ -11,26 +11,34 @@ struct TapRange {
   int begin, end;
 };
 
-// OT outputs a tile. Weights in shared memory: [tap][output][chunk, padded].
-template <class T, int OT>
+// OT outputs a tile, CT channels read. Whether neighbouring weights in memory (OHWI) are
+// neighbouring outputs or channels depends on the pass: forward reads inputs, backward writes them.
+template <class T, int OT, int CT, bool backward>
 class Product;
 
-// A warp takes 32 pixels and all outputs.
-template <int OT>
-class Product<bfloat16, OT> {
+// A warp takes 32 pixels and all outputs. Weights in shared memory as in memory, rows of either
+// kind padded: [tap][output][channel] forward, [tap][channel][output] backward.
+template <int OT, int CT, bool backward>
+class Product<bfloat16, OT, CT, backward> {
  public:
-  static __host__ __device__ int weights_size(int taps, int chunk) {
-    return taps * OT * row_stride<bfloat16>(chunk);
-  }
-  static __device__ int weight_at(int tap, int output, int k, int chunk) {
-    return (tap * OT + output) * row_stride<bfloat16>(chunk) + k;
+  static constexpr int row = row_stride<bfloat16>(backward ? OT : CT);
+  static constexpr int per_tap = (backward ? CT : OT) * row;
+  // Of output n and the pack_width channels, or channel k and the outputs, that come in one
+  // reading.
+  static __device__ void keep(bfloat16* weights, int tap, int n, int k,
+                              const Pack<bfloat16>& pack) {
+    pack.store(weights + tap * per_tap + (backward ? k * row + n : n * row + k));
   }
 
   __device__ Product(const Tiling& t, int stride_down, int stride_along) {
     const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
     for (int half = 0; half < 2; ++half) {
-      rows_[half] = patch_row_of(t, warp * 32 + half * 16 + lane % 16, stride_down, stride_along);
+      rows_[half] = patch_row_of(t, warp * 32 + half * 16 + lane % 16, stride_down, stride_along) *
+                        row_stride<bfloat16>(CT) +
+                    lane / 16 * 8;
     }
+    weights_ = backward ? (lane / 8 % 2 * 8 + lane % 8) * row + lane / 16 * 8
+                        : (lane / 16 * 8 + lane % 8) * row + lane / 8 % 2 * 8;
   }
   __device__ void clear() {
     for (auto& of_half : sums_) {
@@ -40,26 +48,26 @@ class Product<bfloat16, OT> {
     }
   }
   // Adds tap `tap` of the weights, read at `offset` patch rows from where the pixels stand.
-  __device__ void add(const bfloat16* patch, const bfloat16* weights, int offset, int tap,
-                      int chunk) {
-    const int lane = static_cast<int>(threadIdx.x) % 32;
-    const int stride = row_stride<bfloat16>(chunk);
-    const bfloat16* a_row[2] = {patch + (rows_[0] + offset) * stride + lane / 16 * 8,
-                                patch + (rows_[1] + offset) * stride + lane / 16 * 8};
-    const bfloat16* b_row =
-        weights + (tap * OT + lane / 16 * 8 + lane % 8) * stride + lane / 8 % 2 * 8;
-    for (int k = 0; k < chunk; k += 16) {
-      std::uint32_t a[2][4];
-      load_matrices(a[0], a_row[0] + k);
-      load_matrices(a[1], a_row[1] + k);
+  __device__ void add(const bfloat16* patch, const bfloat16* weights, int offset, int tap) {
+    const bfloat16* from = patch + offset * row_stride<bfloat16>(CT);
+    const bfloat16* b_from = weights + tap * per_tap + weights_;
 #pragma unroll
-      for (int n = 0; n < OT / 16; ++n) {
+    for (int k = 0; k < CT; k += 16) {
+      std::uint32_t a[2][4];
+      load_matrices(a[0], from + rows_[0] + k);
+      load_matrices(a[1], from + rows_[1] + k);
+#pragma unroll
+      for (int n = 0; n < OT; n += 16) {
         std::uint32_t b[4];
-        load_matrices(b, b_row + n * 16 * stride + k);
+        if constexpr (backward) {
+          load_matrices_transposed(b, b_from + k * row + n);
+        } else {
+          load_matrices(b, b_from + n * row + k);
+        }
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-          multiply_add(sums_[half][2 * n], a[half], b[0], b[1]);
-          multiply_add(sums_[half][2 * n + 1], a[half], b[2], b[3]);
+          multiply_add(sums_[half][n / 8], a[half], b[0], b[1]);
+          multiply_add(sums_[half][n / 8 + 1], a[half], b[2], b[3]);
         }
       }
     }
@@ -72,32 +80,42 @@ class Product<bfloat16, OT> {
 #pragma unroll
       for (int n = 0; n < OT / 8; ++n) {
         float* at = to + (warp * 32 + half * 16 + lane / 4) * stride + n * 8 + lane % 4 * 2;
-        at[0] = sums_[half][n][0];
-        at[1] = sums_[half][n][1];
-        at[8 * stride] = sums_[half][n][2];
-        at[8 * stride + 1] = sums_[half][n][3];
+        put_two(at, sums_[half][n][0], sums_[half][n][1]);
+        put_two(at + 8 * stride, sums_[half][n][2], sums_[half][n][3]);
       }
     }
   }
 
  private:
-  int rows_[2];
+  static __device__ void put_two(float* to, float first, float second) {
+    struct __align__(8) Two {
+      float first, second;
+    };
+    *reinterpret_cast<Two*>(to) = {first, second};
+  }
+  int rows_[2], weights_;  // in the patch, in the weights
   float sums_[2][OT / 8][4];
 };
 
-// Ordinary arithmetic: a thread takes 8 pixels and OT / 8 outputs. Weights: [tap][chunk][output].
-template <class T, int OT>
+// Ordinary arithmetic: a thread takes 8 pixels and OT / 8 outputs. Weights: [tap][channel][output].
+template <class T, int OT, int CT, bool backward>
 class PlainProduct {
  public:
-  static __host__ __device__ int weights_size(int taps, int chunk) { return taps * OT * chunk; }
-  static __device__ int weight_at(int tap, int output, int k, int chunk) {
-    return (tap * chunk + k) * OT + output;
+  static constexpr int per_tap = CT * OT;
+  static __device__ void keep(T* weights, int tap, int n, int k, const Pack<T>& pack) {
+    T* to = weights + tap * per_tap + k * OT + n;
+    if constexpr (backward) {
+      pack.store(to);
+    } else {
+      for (int i = 0; i < pack_width<T>; ++i) to[i * OT] = pack.v[i];
+    }
   }
 
   __device__ PlainProduct(const Tiling& t, int stride_down, int stride_along) {
     for (int j = 0; j < 8; ++j) {
       rows_[j] =
-          patch_row_of(t, static_cast<int>(threadIdx.x) / 8 + 16 * j, stride_down, stride_along);
+          patch_row_of(t, static_cast<int>(threadIdx.x) / 8 + 16 * j, stride_down, stride_along) *
+          row_stride<T>(CT);
     }
   }
   __device__ void clear() {
@@ -105,18 +123,19 @@ class PlainProduct {
       for (T& sum : of_pixel) sum = 0;
     }
   }
-  __device__ void add(const T* patch, const T* weights, int offset, int tap, int chunk) {
+  __device__ void add(const T* patch, const T* weights, int offset, int tap) {
     constexpr int step = 16 / static_cast<int>(sizeof(T));  // channels that one load brings
-    const int stride = row_stride<T>(chunk);
-    const T* b = weights + tap * chunk * OT + static_cast<int>(threadIdx.x) % 8 * outputs;
-    for (int k = 0; k < chunk; k += step) {
+    const T* from = patch + offset * row_stride<T>(CT);
+    const T* b = weights + tap * per_tap + static_cast<int>(threadIdx.x) % 8 * outputs;
+#pragma unroll 2
+    for (int k = 0; k < CT; k += step) {
       T w[step][outputs];
 #pragma unroll
       for (int s = 0; s < step; ++s) load(w[s], b + (k + s) * OT);
 #pragma unroll
       for (int j = 0; j < 8; ++j) {
         T a[step];
-        load(a, patch + (rows_[j] + offset) * stride + k);
+        load(a, from + rows_[j] + k);
 #pragma unroll
         for (int s = 0; s < step; ++s) {
 #pragma unroll
@@ -155,13 +174,13 @@ class PlainProduct {
   T sums_[8][outputs];
 };
 
-template <int OT>
-class Product<float, OT> : public PlainProduct<float, OT> {
-  using PlainProduct<float, OT>::PlainProduct;
+template <int OT, int CT, bool backward>
+class Product<float, OT, CT, backward> : public PlainProduct<float, OT, CT, backward> {
+  using PlainProduct<float, OT, CT, backward>::PlainProduct;
 };
-template <int OT>
-class Product<double, OT> : public PlainProduct<double, OT> {
-  using PlainProduct<double, OT>::PlainProduct;
+template <int OT, int CT, bool backward>
+class Product<double, OT, CT, backward> : public PlainProduct<double, OT, CT, backward> {
+  using PlainProduct<double, OT, CT, backward>::PlainProduct;
 };
 
 }  // namespace rn::ops::cuda

@@ -11,7 +11,7 @@
 #include <algorithm>
 
 #include "ops/conv.h"
-#include "ops/cuda/values.h"
+#include "ops/cuda/packs.h"
 
 namespace rn::ops::cuda {
 
@@ -37,6 +37,7 @@ struct Axis {
   __host__ __device__ int classes() const { return backward ? stride : 1; }
   __host__ __device__ Side side(int cls) const {
     if (!backward) return {kernel, 0, 1, stride, -pad, false, 0, 1, destination};
+    if (stride == 1) return {kernel, 0, 1, 1, pad - (kernel - 1), true, 0, 1, destination};
     const int first = (cls + pad) % stride;
     const int taps = first < kernel ? (kernel - first + stride - 1) / stride : 0;
     return {taps,
@@ -55,12 +56,30 @@ struct Axis {
   int source_stride() const { return backward ? 1 : stride; }
 };
 
+// Division of small numbers by one that a launch keeps: p / by for p * by < 2^32.
+struct Divisor {
+  std::uint32_t by = 1, inverse = 0;
+  Divisor() = default;
+  explicit Divisor(int number) : by(static_cast<std::uint32_t>(number)) {
+    if (by > 1) inverse = static_cast<std::uint32_t>(((std::uint64_t{1} << 32) + by - 1) / by);
+  }
+  __host__ __device__ int quotient(int p) const {
+    if (by == 1) return p;
+    return static_cast<int>((static_cast<std::uint64_t>(static_cast<std::uint32_t>(p)) * inverse) >>
+                            32);
+  }
+  __host__ __device__ int rest(int p, int quotient) const {
+    return p - quotient * static_cast<int>(by);
+  }
+};
+
 struct Tiling {
-  int images, rows, columns;      // of a tile
+  int images, rows, columns;      // of a tile: powers of two
+  int row_bits, column_bits;      // their logarithms
   int patch_rows, patch_columns;  // of its patch, for each image
-  int groups, tiles_down, tiles_along;
-  std::int64_t tiles;
-  int chunk;  // source channels at a time, a multiple of 16
+  Divisor by_patch_rows, by_patch_columns;
+  int groups, tiles_down, tiles_along, tiles;
+  int chunk;  // source channels at a time: 16, 32 or 64
 
   __host__ __device__ int pixels() const { return images * rows * columns; }
   __host__ __device__ int patch_pixels() const { return images * patch_rows * patch_columns; }
@@ -69,11 +88,11 @@ struct Tiling {
 // A tile as blocks meet it.
 struct TileAt {
   int image, row, column;  // its first destination pixel, in the class's own counting
-  __device__ TileAt(const Tiling& t, std::int64_t tile) {
-    column = static_cast<int>(tile % t.tiles_along) * t.columns;
-    const std::int64_t rest = tile / t.tiles_along;
-    row = static_cast<int>(rest % t.tiles_down) * t.rows;
-    image = static_cast<int>(rest / t.tiles_down) * t.images;
+  __device__ TileAt(const Tiling& t, int tile) {
+    const int rest = tile / t.tiles_along, group = rest / t.tiles_down;
+    column = (tile - rest * t.tiles_along) * t.columns;
+    row = (rest - group * t.tiles_down) * t.rows;
+    image = group * t.images;
   }
 };
 
@@ -88,82 +107,137 @@ __host__ __device__ constexpr int row_stride(int chunk) {
 
 // The largest tile for which bytes(tiling) fits; bytes is that of all shared memory of a block.
 template <class F>
-Tiling tile_for(const Axis& down, const Axis& along, int images, int channels, int most_chunk,
-                const char* op, F&& bytes) {
+Tiling tile_for(const Axis& down, const Axis& along, int images, int chunk, const char* op,
+                F&& bytes) {
   Tiling t{};
-  t.chunk = std::min(most_chunk, (channels + 15) / 16 * 16);
-  if (t.chunk == 48) t.chunk = 64;  // threads divide by channels
-  t.columns = std::clamp(along.most(), 1, 16);
-  t.rows = std::clamp(down.most(), 1, tile_pixels / t.columns);
-  t.images = std::clamp(images, 1, tile_pixels / (t.columns * t.rows));
+  t.chunk = chunk;
+  const auto power_of_two = [](int at_least, int most) {
+    int p = 1;
+    while (p < at_least && 2 * p <= most) p *= 2;
+    return p;
+  };
+  t.columns = power_of_two(along.most(), 16);
+  t.rows = power_of_two(down.most(), tile_pixels / t.columns);
+  t.images = power_of_two(images, tile_pixels / (t.columns * t.rows));
   for (;;) {
     t.patch_rows = (t.rows - 1) * down.source_stride() + std::max(1, down.most_taps());
     t.patch_columns = (t.columns - 1) * along.source_stride() + std::max(1, along.most_taps());
     if (bytes(t) <= shared_limit) break;
-    if (t.pixels() <= 32 && t.chunk > 16) {
-      t.chunk /= 2;
-    } else if (t.images > 1) {
-      t.images = (t.images + 1) / 2;
+    if (t.images > 1) {
+      t.images /= 2;
     } else if (t.rows > 1) {
-      t.rows = (t.rows + 1) / 2;
+      t.rows /= 2;
     } else if (t.columns > 1) {
-      t.columns = (t.columns + 1) / 2;
-    } else if (t.chunk > 16) {
-      t.chunk /= 2;
+      t.columns /= 2;
     } else {
       fail(ErrorKind::failed, "{}: a kernel of {}x{} needs more shared memory than a GPU has", op,
            down.kernel, along.kernel);
     }
   }
+  const auto bits = [](int power) {
+    int b = 0;
+    while (1 << b < power) ++b;
+    return b;
+  };
+  t.row_bits = bits(t.rows);
+  t.column_bits = bits(t.columns);
+  t.by_patch_rows = Divisor(t.patch_rows);
+  t.by_patch_columns = Divisor(t.patch_columns);
   t.groups = ceil_div(std::max(images, 1), t.images);
   t.tiles_down = ceil_div(std::max(down.most(), 1), t.rows);
   t.tiles_along = ceil_div(std::max(along.most(), 1), t.columns);
-  t.tiles = images == 0 ? 0 : std::int64_t{t.groups} * t.tiles_down * t.tiles_along;
+  const std::int64_t pixels = std::int64_t{images} * std::max(down.source, down.most()) *
+                              std::max(along.source, along.most());
+  require(pixels < std::int64_t{1} << 30, "{}: {} images of {}x{} pixels are too many at once", op,
+          images, down.source, along.source);  // they are counted in 32 bits, padding and all
+  t.tiles = images == 0 ? 0 : t.groups * t.tiles_down * t.tiles_along;
   return t;
 }
 
-// Fills shared memory with `pixels` rows of the channels [c0, c0 + chunk) of an operand's or
+// Fills shared memory with `pixels` rows of the channels [c0, c0 + CT) of an operand's or
 // gradient's value: where(p) is the number of row p in memory, negative for a row of zeros. A
-// thread keeps its channels.
-template <class T, class Value, class Where>
-__device__ void fill_rows(const Value& value, int channels, int c0, int chunk, int pixels,
-                          const Where& where, T* to) {
-  constexpr int width = pack_width<T>;
-  const int packs = chunk / width, stride = row_stride<T>(chunk);
-  const int pack = static_cast<int>(threadIdx.x) % packs, c = c0 + pack * width;
+// thread keeps its channels. kept(p, from) is where the value of row p is to be written as well, or
+// null.
+template <class T, int CT, bool whole, class Value, class Where, class Kept>
+__device__ void fill_rows(const Value& value, int channels, int c0, int pixels, const Where& where,
+                          const Kept& kept, T* to) {
+  constexpr int width = pack_width<T>, packs = CT / width, stride = row_stride<T>(CT);
+  constexpr int step = conv_threads / packs, ahead = 2;  // reads under way at once
+  using Read = typename PackOf<Value, whole>::type;
+  const int thread = thread_here(), pack = thread % packs, c = c0 + pack * width;
   const int left = channels - c, count = left < 0 ? 0 : left < width ? left : width;
-  const typename PackOf<Value>::type read(value, c, count, count == width && channels % width == 0);
-  for (int p = static_cast<int>(threadIdx.x) / packs; p < pixels; p += conv_threads / packs) {
-    const std::int64_t from = where(p);
-    Pack<T> v;
-    if (from >= 0 && count > 0) {
-      v = read(from * channels + c);
-      for (int k = count; k < width; ++k) v.v[k] = 0;
-    } else {
-      for (int k = 0; k < width; ++k) v.v[k] = 0;
+  const Read read(value, count > 0 ? c : 0, count);
+#pragma unroll 1
+  for (int begin = thread / packs; begin < pixels; begin += ahead * step) {
+    typename Read::Raw raw[ahead];
+    int from[ahead];
+#pragma unroll
+    for (int u = 0; u < ahead; ++u) {
+      const int p = begin + u * step;
+      from[u] = p < pixels && count > 0 ? where(p) : -1;
+      if (from[u] >= 0) raw[u] = read.fetch(static_cast<std::int64_t>(from[u]) * channels + c);
     }
-    v.store(to + p * stride + pack * width);
+#pragma unroll
+    for (int u = 0; u < ahead; ++u) {
+      const int p = begin + u * step;
+      if (p >= pixels) break;
+      Words4 words{0, 0, 0, 0};
+      if (from[u] >= 0) {
+        Pack<T> v = read.value(raw[u]);
+        if constexpr (!whole) {
+          for (int k = 0; k < width; ++k) v.v[k] = k < count ? v.v[k] : Wide<T>(0);
+        }
+        words = v.packed();
+        if (T* also = kept(p)) {
+          put<whole>(words, also + static_cast<std::int64_t>(from[u]) * channels + c, count);
+        }
+      }
+      *reinterpret_cast<Words4*>(to + p * stride + pack * width) = words;
+    }
   }
 }
+
+// Nothing is to be written elsewhere.
+template <class T>
+struct KeepNothing {
+  __device__ T* operator()(int) const { return nullptr; }
+};
 
 // The number of a patch's pixel in the source, negative outside of it.
 struct PatchWhere {
   const Tiling& tiling;
   int image, row, column, images, height, width;
-  __device__ std::int64_t operator()(int p) const {
-    const int x = column + p % tiling.patch_columns, rest = p / tiling.patch_columns;
-    const int y = row + rest % tiling.patch_rows, n = image + rest / tiling.patch_rows;
-    if (n >= images || y < 0 || y >= height || x < 0 || x >= width) return -1;
-    return (static_cast<std::int64_t>(n) * height + y) * width + x;
+  struct Place {
+    int image, row, column;  // in the patch
+  };
+  __device__ Place place(int p) const {
+    const int rest = tiling.by_patch_columns.quotient(p);
+    const int which = tiling.by_patch_rows.quotient(rest);
+    return {which, tiling.by_patch_rows.rest(rest, which), tiling.by_patch_columns.rest(p, rest)};
   }
+  __device__ int operator()(int p) const {
+    const Place at = place(p);
+    const int x = column + at.column, y = row + at.row, n = image + at.image;
+    if (n >= images || y < 0 || y >= height || x < 0 || x >= width) return -1;
+    return (n * height + y) * width + x;
+  }
+};
+
+// Pixel m of a tile.
+struct TilePixel {
+  int image, row, column;
+  __device__ TilePixel(const Tiling& t, int m)
+      : image(m >> (t.column_bits + t.row_bits)),
+        row(m >> t.column_bits & (t.rows - 1)),
+        column(m & (t.columns - 1)) {}
 };
 
 // Where pixel m of a tile stands in its patch, for the tap at offset (0, 0).
 __device__ inline int patch_row_of(const Tiling& t, int m, int stride_down, int stride_along) {
   if (m >= t.pixels()) m = 0;  // computed, never stored
-  const int column = m % t.columns, rest = m / t.columns;
-  return (rest / t.rows * t.patch_rows + rest % t.rows * stride_down) * t.patch_columns +
-         column * stride_along;
+  const TilePixel at(t, m);
+  return (at.image * t.patch_rows + at.row * stride_down) * t.patch_columns +
+         at.column * stride_along;
 }
 
 }  // namespace rn::ops::cuda

@@ -5,17 +5,28 @@
 namespace rn::ops::cuda {
 namespace {
 
-constexpr std::int64_t parts_bytes = 4 << 20;   // of all parts' sums, as far as one is not larger
+constexpr std::int64_t parts_bytes = 8 << 20;   // of all parts' sums, as far as one is not larger
 constexpr std::int64_t stack_bytes = 64 << 20;  // of the gradients of single images
 
-// d_weights[k] += alpha * sum over parts.
+constexpr int merge_weights = 32, merge_rows = 8;  // of a block: weights, shares of the parts
+
+// d_weights[k] += alpha * sum over parts, in a fixed order: shares of them, then the shares.
 template <class W>
 __global__ void merge_weights_kernel(std::int64_t parts, std::int64_t size, const W* from, W alpha,
                                      W* d_weights) {
-  const std::int64_t k = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (k >= size) return;
+  __shared__ W shared[merge_rows][merge_weights];
+  const std::int64_t k = static_cast<std::int64_t>(blockIdx.x) * merge_weights + threadIdx.x;
   W sum = 0;
-  for (std::int64_t part = 0; part < parts; ++part) sum += from[part * size + k];
+  if (k < size) {
+#pragma unroll 4
+    for (std::int64_t part = threadIdx.y; part < parts; part += merge_rows) {
+      sum += from[part * size + k];
+    }
+  }
+  shared[threadIdx.y][threadIdx.x] = sum;
+  __syncthreads();
+  if (threadIdx.y != 0 || k >= size) return;
+  for (int row = 1; row < merge_rows; ++row) sum += shared[row][threadIdx.x];
   d_weights[k] += alpha * sum;
 }
 
@@ -34,7 +45,7 @@ struct WeightsPlan {
     at.inputs = static_cast<int>(x[3]);
     at.outputs = static_cast<int>(y[3]);
     at.tiling =
-        tile_for(axes.down, axes.along, at.images, TT, TT, "conv_backward", weights_bytes<T, TT>);
+        tile_for(axes.down, axes.along, at.images, TT, "conv_backward", weights_bytes<T, TT>);
     at.input_tiles = ceil_div(at.inputs, TT);
     at.tap_groups = ceil_div(axes.down.kernel * axes.along.kernel, weight_taps);
     at.input = OperandAt<T>(input);
@@ -43,10 +54,11 @@ struct WeightsPlan {
   }
   int blocks_a_part() const { return ceil_div(at.outputs, TT) * at.input_tiles * at.tap_groups; }
   void launch_parts(const char* op, std::int64_t parts, Stream& stream) const {
-    const auto kernel = weights_kernel<T, TT>;
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(shared_limit)),
-          op);
+    constexpr int width = pack_width<T>;
+    const auto kernel = at.inputs % width == 0 && at.outputs % width == 0
+                            ? weights_kernel<T, TT, true>
+                            : weights_kernel<T, TT, false>;
+    allow_shared(op, kernel, shared_limit);
     launch_with(op, kernel,
                 dim3(static_cast<unsigned>(parts),
                      static_cast<unsigned>(ceil_div(at.outputs, TT) * at.input_tiles),
@@ -61,18 +73,19 @@ void weights(const Conv2d& conv, const Gradient& gradient, const Operand& input,
   using W = Wide<T>;
   const char* op = "conv_backward";
   WeightsPlan<T, TT> plan(conv, input, gradient, d_weights.shape());
-  const std::int64_t tiles = plan.at.tiling.tiles;
+  const int tiles = plan.at.tiling.tiles;
   if (tiles == 0 || plan.size == 0) return;
   const std::int64_t fitting = parts_bytes / (plan.size * static_cast<std::int64_t>(sizeof(W)));
   const std::int64_t wanted = std::clamp<std::int64_t>(
-      std::min<std::int64_t>(512 / plan.blocks_a_part(), fitting), 1, tiles);
-  plan.at.tiles_per_part = (tiles + wanted - 1) / wanted;
+      std::min<std::int64_t>(528 / plan.blocks_a_part(), fitting), 1, tiles);
+  plan.at.tiles_per_part = ceil_div(tiles, wanted);
   const std::int64_t parts = ceil_div(tiles, plan.at.tiles_per_part);
   plan.at.parts = scratch<W>(stream, parts * plan.size);
   plan.launch_parts(op, parts, stream);
-  launch(op, merge_weights_kernel<W>, dim3(static_cast<unsigned>((plan.size + 127) / 128)),
-         dim3(128), stream, parts, plan.size, plan.at.parts, static_cast<W>(alpha),
-         pointer<W>(d_weights));
+  launch(op, merge_weights_kernel<W>,
+         dim3(static_cast<unsigned>((plan.size + merge_weights - 1) / merge_weights)),
+         dim3(merge_weights, merge_rows), stream, parts, plan.size, plan.at.parts,
+         static_cast<W>(alpha), pointer<W>(d_weights));
 }
 
 // squares[n] += by * |a[n]|^2, dots[n] += by * <a[n], b[n]>, a block for each image.
@@ -116,8 +129,8 @@ void stack(const Conv2d& conv, const ConvStackWeights& args, Stream& stream) {
       WeightsPlan<T, TT> plan(conv, input, g, args.weights);
       plan.at.tiling.images = 1;
       plan.at.tiling.groups = plan.at.images;
-      plan.at.tiles_per_part = std::int64_t{plan.at.tiling.tiles_down} * plan.at.tiling.tiles_along;
-      plan.at.tiling.tiles = count * plan.at.tiles_per_part;
+      plan.at.tiles_per_part = plan.at.tiling.tiles_down * plan.at.tiling.tiles_along;
+      plan.at.tiling.tiles = static_cast<int>(count) * plan.at.tiles_per_part;
       plan.at.parts = to;
       plan.launch_parts(op, count, stream);
     };

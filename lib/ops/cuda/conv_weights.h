@@ -17,7 +17,7 @@ struct WeightsAt {
   Tiling tiling;
   int images, inputs, outputs;
   int input_tiles, tap_groups;
-  std::int64_t tiles_per_part;
+  int tiles_per_part;
   OperandAt<T> input;
   GradientAt<T> gradient;
   Wide<T>* parts;  // [part][O, KH, KW, I]
@@ -184,8 +184,10 @@ std::size_t weights_bytes(const Tiling& t) {
   return std::max(sizeof(T) * rows * row_stride<T>(TT), WeightSums<T, TT>::shared());
 }
 
-template <class T, int TT>
-__global__ void __launch_bounds__(conv_threads) weights_kernel(WeightsAt<T> at) {
+template <class T, int TT, bool whole>
+__global__ void __launch_bounds__(conv_threads, std::is_same_v<T, double> ? 2
+                                                : TT == 16                ? 4
+                                                           : 3) weights_kernel(WeightsAt<T> at) {
   __shared__ int rows[tile_pixels], offsets[weight_taps];
   const Tiling& t = at.tiling;
   const Side down = at.down.side(0), along = at.along.side(0);
@@ -206,10 +208,9 @@ __global__ void __launch_bounds__(conv_threads) weights_kernel(WeightsAt<T> at) 
   const int pixels = (t.pixels() + 15) / 16 * 16;
 
   WeightSums<T, TT> sums;
-  const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * at.tiles_per_part;
-  const std::int64_t end =
-      first + at.tiles_per_part < t.tiles ? first + at.tiles_per_part : t.tiles;
-  for (std::int64_t tile = first; tile < end; ++tile) {
+  const int first = static_cast<int>(blockIdx.x) * at.tiles_per_part;
+  const int end = first + at.tiles_per_part < t.tiles ? first + at.tiles_per_part : t.tiles;
+  for (int tile = first; tile < end; ++tile) {
     const TileAt where(t, tile);
     __syncthreads();
     const PatchWhere box{t,
@@ -219,15 +220,17 @@ __global__ void __launch_bounds__(conv_threads) weights_kernel(WeightsAt<T> at) 
                          at.images,
                          at.down.source,
                          at.along.source};
-    fill_rows(at.input, at.inputs, c0, TT, t.patch_pixels(), box, patch);
-    const auto pixel = [&](int m) -> std::int64_t {
+    fill_rows<T, TT, whole>(at.input, at.inputs, c0, t.patch_pixels(), box, KeepNothing<T>(),
+                            patch);
+    const auto place = [&](int m) -> int {
       if (m >= t.pixels()) return -1;
-      const int x = where.column + m % t.columns, rest = m / t.columns;
-      const int y = where.row + rest % t.rows, n = where.image + rest / t.rows;
+      const TilePixel pixel(t, m);
+      const int x = where.column + pixel.column, y = where.row + pixel.row;
+      const int n = where.image + pixel.image;
       if (x >= along.count || y >= down.count || n >= at.images) return -1;
-      return (static_cast<std::int64_t>(n) * down.count + y) * along.count + x;
+      return (n * down.count + y) * along.count + x;
     };
-    fill_rows(at.gradient, at.outputs, o0, TT, pixels, pixel, g);
+    fill_rows<T, TT, whole>(at.gradient, at.outputs, o0, pixels, place, KeepNothing<T>(), g);
     __syncthreads();
     sums.add(g, patch, rows, offsets, taps, pixels);
   }

@@ -36,10 +36,24 @@ __device__ inline bfloat16 narrow(float value) {
   return result;
 }
 
+// threadIdx.x, read anew: inside a loop, so that the compiler does not compute before the loop, and
+// keep in registers, all that depends on it.
+__device__ inline int thread_here() {
+  int thread;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+  return thread;
+}
+
 // The value of the lane `by` further; the last lanes keep their own.
 template <class T>
 __device__ T shuffle_down(T value, int by) {
   return __shfl_down_sync(0xffffffffu, value, static_cast<unsigned>(by));
+}
+
+// The value of the lane whose number differs by the bits of `by`.
+template <class T>
+__device__ T shuffle_xor(T value, int by) {
+  return __shfl_xor_sync(0xffffffffu, value, by);
 }
 
 // Four 8x8 matrices of bf16 from shared memory. Lane l gives the address of row l % 8 of matrix

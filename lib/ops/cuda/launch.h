@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -39,6 +40,14 @@ template <class... Parameters, class... Arguments>
 void launch(const char* op, void (*kernel)(Parameters...), dim3 grid, dim3 block, Stream& stream,
             Arguments... arguments) {
   launch_with(op, kernel, grid, block, 0, stream, arguments...);
+}
+
+// Lets a kernel ask for up to `bytes` of shared memory.
+template <class... Parameters>
+void allow_shared(const char* op, void (*kernel)(Parameters...), std::size_t bytes) {
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(bytes)),
+        op);
 }
 
 // At least `bytes` bytes on the stream's device for the kernels of one op; the next op on the

@@ -18,8 +18,7 @@ namespace rn::ops::cuda {
 
 void batch_norm_forward(const BatchNormForward& args, Stream& stream);
 void batch_norm_backward(const BatchNormBackward& args, Stream& stream);
-void batch_norm_update(const Moments& moments, double momentum, bool unbiased,
-                       const Tensor& running_mean, const Tensor& running_var, Stream& stream);
+void batch_norm_update(std::span<const BatchNormUpdate> updates, Stream& stream);
 
 void linear_forward(const Tensor& input, const Tensor& weights, const Tensor& bias,
                     const Tensor& output, Stream& stream);
@@ -32,6 +31,8 @@ void softmax_cross_entropy(const SoftmaxCrossEntropy& attr, const Tensor& logits
                            Stream& stream);
 
 int sgd_step(const Sgd& attr, std::span<const SgdParameter> parameters, Stream& stream);
+void sgd_step(const Sgd& attr, std::span<const SgdParameter> parameters, const Tensor& flags,
+              Stream& stream);
 int adam_step(const Adam& attr, std::span<const AdamParameter> parameters, Stream& stream);
 void clip(const Clip& attr, const Tensor& x, Stream& stream);
 void dropout(const Dropout& attr, const Tensor& x, Stream& stream);

@@ -3,19 +3,19 @@
 // first parameter that would not stay finite; the second pass commits unless there is one.
 #pragma once
 
-#include <limits>
 #include <span>
 
 #include "ops/cuda/launch.h"
+#include "ops/optimizer.h"
 
 namespace rn::ops::cuda {
 
 constexpr int table_size = 48;  // parameters a launch: the table stays below 4 KB of arguments
-constexpr int no_parameter = std::numeric_limits<int>::max();
 
 // A Rule has an Entry, one parameter's pointers, `size` and factors; members of its own are the
-// same for all. step<commit>(entry, i) computes element i, stores it where `commit`, and says
-// whether it is finite. Both passes must round alike: products and sums are spelled out with fma.
+// same for all. step<commit>(entry, rate, i) computes element i, stores it where `commit`, and says
+// whether it is finite; rate_of(entry) is asked for once. Both passes must round alike: products
+// and sums are spelled out with fma.
 template <class Rule>
 struct Table {
   typename Rule::Entry entries[table_size];
@@ -24,22 +24,25 @@ struct Table {
 };
 
 template <bool commit, class Rule>
-__global__ void step_kernel(Table<Rule> table, int* first_bad) {
-  if (commit && *first_bad != no_parameter) return;
+__global__ void step_kernel(Table<Rule> table, std::int32_t* flags, int count) {
+  for (int k = 0; commit && k < count; ++k) {
+    if (flags[k] != unflagged) return;
+  }
   const typename Rule::Entry& entry = table.entries[blockIdx.y];
+  const auto rate = table.rule.rate_of(entry);
   bool bad = false;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
        i < entry.size; i += step) {
-    bad |= !table.rule.template step<commit>(entry, i);
+    bad |= !table.rule.template step<commit>(entry, rate, i);
   }
-  if (!commit && bad) atomicMin(first_bad, table.first + static_cast<int>(blockIdx.y));
+  if (!commit && bad) atomicMin(flags, table.first + static_cast<int>(blockIdx.y));
 }
 
 // Launches one pass; entry_of(parameter) makes an Entry.
 template <bool commit, class Rule, class P, class F>
 void step_pass(const char* op, const Rule& rule, std::span<const P> parameters, F&& entry_of,
-               int* first_bad, Stream& stream) {
+               std::int32_t* flags, int flag_count, Stream& stream) {
   for (std::size_t begin = 0; begin < parameters.size(); begin += table_size) {
     const std::size_t count = std::min<std::size_t>(table_size, parameters.size() - begin);
     Table<Rule> table{};
@@ -52,7 +55,7 @@ void step_pass(const char* op, const Rule& rule, std::span<const P> parameters, 
     }
     const auto blocks = static_cast<unsigned>(std::min<std::int64_t>((largest + 255) / 256, 64));
     launch(op, step_kernel<commit, Rule>, dim3(blocks, static_cast<unsigned>(count)), dim3(256),
-           stream, table, first_bad);
+           stream, table, flags, flag_count);
   }
 }
 
@@ -60,14 +63,14 @@ void step_pass(const char* op, const Rule& rule, std::span<const P> parameters, 
 template <class Rule, class P, class F>
 int step_all(const char* op, const Rule& rule, std::span<const P> parameters, F&& entry_of,
              Stream& stream) {
-  int* first_bad = scratch<int>(stream, 1);
-  int result = no_parameter;
-  copy_async(first_bad, stream.device(), &result, rn::cpu, sizeof result, stream);
-  step_pass<false>(op, rule, parameters, entry_of, first_bad, stream);
-  step_pass<true>(op, rule, parameters, entry_of, first_bad, stream);
-  copy_async(&result, rn::cpu, first_bad, stream.device(), sizeof result, stream);
+  std::int32_t* flags = scratch<std::int32_t>(stream, 1);
+  std::int32_t result = unflagged;
+  copy_async(flags, stream.device(), &result, rn::cpu, sizeof result, stream);
+  step_pass<false>(op, rule, parameters, entry_of, flags, 1, stream);
+  step_pass<true>(op, rule, parameters, entry_of, flags, 1, stream);
+  copy_async(&result, rn::cpu, flags, stream.device(), sizeof result, stream);
   stream.synchronize();
-  return result == no_parameter ? -1 : result;
+  return result == unflagged ? -1 : result;
 }
 
 }  // namespace rn::ops::cuda

@@ -1,33 +1,67 @@
 // Pointwise ops on the GPU: one pass over memory, with moments and sums taken on the way.
 #include "ops/cuda/elements.h"
 #include "ops/cuda/ops.h"
+#include "ops/cuda/pack_sums.h"
 #include "ops/cuda/rows.h"
 
 namespace rn::ops::cuda {
 namespace {
 
-template <class T>
-__global__ void operand_kernel(Tiles tiles, OperandAt<T> in, T* y, T* stored, PartMoments parts) {
-  __shared__ double shared[3 * block_threads];
-  const std::int64_t c = tiles.channel();
-  const bool live = c < tiles.channels;
-  ThreadMoments<Wide<T>> moments;
-  if (live) {
-    const OperandChannel<T> value(in, c);
-    for (std::int64_t row = tiles.first_row(); row < tiles.last_row(); row += tiles.ty) {
-      const std::int64_t i = row * tiles.channels + c;
-      const Wide<T> v = value(i);
-      const T rounded = stored_as<T>(in.relu ? rectify(v) : v);
-      y[i] = rounded;
-      if (stored) stored[i] = rounded;
-      if (parts.at) moments.add(widen(rounded));
+constexpr int ahead = 2;  // rows under way at once
+
+// Calls fetch(u, i) for up to `ahead` rows of a block, then use(u, i), and so on.
+template <class Fetch, class Use>
+__device__ void each_row(const PackTiles& tiles, std::int64_t c, Fetch fetch, Use use) {
+  const std::int64_t end = tiles.last_row();
+  for (std::int64_t row = tiles.first_row(); row < end; row += ahead * tiles.ty) {
+#pragma unroll
+    for (int u = 0; u < ahead; ++u) {
+      const std::int64_t at = row + u * tiles.ty;
+      if (at < end) fetch(u, at * tiles.channels + c);
+    }
+#pragma unroll
+    for (int u = 0; u < ahead; ++u) {
+      const std::int64_t at = row + u * tiles.ty;
+      if (at < end) use(u, at * tiles.channels + c);
     }
   }
+}
+
+template <class T, bool whole>
+__global__ void __launch_bounds__(block_threads)
+    operand_kernel(PackTiles tiles, OperandAt<T> in, T* y, T* stored, PartMoments parts) {
+  using Read = OperandPack<T, whole>;
+  __shared__ Wide<T> shared[PackTiles::shared_size<T>];
+  const std::int64_t c = tiles.channel();
+  const int count = tiles.count(c);
+  PackMoments<T> moments;
+  if (parts.at) {
+    if (count > 0) {
+      const Read read(in, c, count);
+      // The part's first row, of whoever takes it.
+      Pack<T> first = read(blockIdx.x * tiles.block_rows * tiles.channels + c);
+      first.unpack(first.packed());
+      moments.start(first);
+    }
+    __syncthreads();  // y may be x1
+  }
+  if (count > 0) {
+    const Read read(in, c, count);
+    typename Read::Raw raw[ahead];
+    each_row(
+        tiles, c, [&](int u, std::int64_t i) { raw[u] = read.fetch(i); },
+        [&](int u, std::int64_t i) {
+          Pack<T> value = read.value(raw[u]);
+          const Words4 words = value.packed();
+          put<whole>(words, y + i, count);
+          if (stored) put<whole>(words, stored + i, count);
+          if (!parts.at) return;
+          value.unpack(words);
+          moments.add(value);
+        });
+  }
   if (!parts.at) return;
-  const int thread = tiles.thread();
-  const Sample sample =
-      merge_block_moments(moments.finish(), thread, tiles.tx, block_threads, shared);
-  if (thread < tiles.tx && live) parts.set(blockIdx.x, c, sample);
+  moments.finish(parts, blockIdx.x, tiles.first_channel(), tiles.packs, block_threads, shared);
 }
 
 template <class T>
@@ -38,28 +72,54 @@ struct BackwardAt {
   T *d, *stored;
 };
 
-template <class T>
-__global__ void gradient_kernel(Tiles tiles, BackwardAt<T> at, ReductionsAt<T> reductions) {
-  __shared__ double shared[block_threads];
+template <class T, bool whole>
+__global__ void __launch_bounds__(block_threads)
+    gradient_kernel(PackTiles tiles, BackwardAt<T> at, ReductionsAt<T> reductions) {
+  __shared__ Wide<T> shared[PackTiles::shared_size<T>];
   const std::int64_t c = tiles.channel();
-  const bool live = c < tiles.channels;
-  ThreadReductions<T> sums(reductions, c, live);
-  if (live) {
-    const GradientChannel<T> gradient(at.gradient, c);
-    const OperandChannel<T> input(at.input, c);
-    for (std::int64_t row = tiles.first_row(); row < tiles.last_row(); row += tiles.ty) {
-      const std::int64_t i = row * tiles.channels + c;
-      T d = stored_as<T>(gradient(i));
-      if (at.stored) at.stored[i] = d;
-      if (at.input.relu) {
-        const Wide<T> value = at.value ? widen(at.value[i]) : input(i);
-        if (value <= Wide<T>(0)) d = stored_as<T>(Wide<T>(0));
-      }
-      if (at.d) at.d[i] = d;
-      sums.add(widen(d), i);
-    }
+  const int count = tiles.count(c);
+  using Sums = PackReductions<T>;
+  Sums sums;
+  const typename Sums::Centers centers(reductions, c, count);
+  if (count > 0) {
+    const GradientPack<T, whole> gradient(at.gradient, c, count);
+    const OperandPack<T, whole> input(at.input, c, count);
+    typename GradientPack<T, whole>::Raw raw[ahead];
+    typename OperandPack<T, whole>::Raw of_input[ahead];
+    typename Sums::Raw of_sums[ahead];
+    each_row(
+        tiles, c,
+        [&](int u, std::int64_t i) {
+          raw[u] = gradient.fetch(i);
+          if (at.input.relu && at.value) {
+            of_input[u].x1 = Pack<T>::template fetch<whole>(at.value + i, count);
+          } else if (at.input.relu) {
+            of_input[u] = input.fetch(i);
+          }
+          of_sums[u] = Sums::template fetch<whole>(reductions, i, count);
+        },
+        [&](int u, std::int64_t i) {
+          Pack<T> d = gradient.value(raw[u]);
+          Words4 words = d.packed();
+          if (at.stored) put<whole>(words, at.stored + i, count);
+          d.unpack(words);
+          if (at.input.relu) {
+            Pack<T> value;
+            if (at.value) {
+              value.unpack(of_input[u].x1);
+            } else {
+              value = input.linear(of_input[u]);
+            }
+            for (int k = 0; k < Pack<T>::width; ++k) {
+              if (value.v[k] <= Wide<T>(0)) d.v[k] = 0;
+            }
+            words = d.packed();
+          }
+          if (at.d) put<whole>(words, at.d + i, count);
+          sums.add(reductions, centers, d, of_sums[u]);
+        });
   }
-  sums.finish(blockIdx.x, c, live, tiles.thread(), tiles.tx, block_threads, shared);
+  sums.finish(reductions, blockIdx.x, tiles.first_channel(), tiles.packs, block_threads, shared);
 }
 
 template <class T>
@@ -104,13 +164,14 @@ template <class T>
 void backward(const char* op, const Gradient& gradient, const Operand& input, const Tensor& d,
               const Reductions& reductions, Stream& stream) {
   const Shape& shape = gradient.shape();
-  const Tiles tiles(gradient.g.size() / shape.back(), shape.back());
+  const PackTiles tiles(gradient.g.size() / shape.back(), shape.back(), pack_width<T>);
   const BackwardAt<T> at{GradientAt<T>(gradient), OperandAt<T>(input), pointer<T>(input.stored),
                          pointer<T>(d), pointer<T>(gradient.stored)};
   ReductionsAt<T> sums(reductions, tiles.blocks, tiles.channels);
-  if (sums.any()) sums.partial = scratch<double>(stream, sums.doubles());
+  if (sums.wanted > 0) sums.partial.at = scratch<double>(stream, sums.partial.doubles());
   if (tiles.blocks > 0) {
-    launch(op, gradient_kernel<T>, tiles.grid(), tiles.block(), stream, tiles, at, sums);
+    launch(op, tiles.whole() ? gradient_kernel<T, true> : gradient_kernel<T, false>, tiles.grid(),
+           tiles.block(), stream, tiles, at, sums);
   }
   sums.merge(op, reductions, stream);
 }
@@ -119,14 +180,15 @@ void backward(const char* op, const Gradient& gradient, const Operand& input, co
 
 void operand_forward(const Operand& input, const Tensor& output, Moments* moments, Stream& stream) {
   with_activation(output.dtype(), "operand_forward", [&]<class T>() {
-    const Tiles tiles(output.size() / output.dim(-1), output.dim(-1));
-    PartMoments parts{nullptr, tiles.blocks, tiles.channels};
+    const PackTiles tiles(output.size() / output.dim(-1), output.dim(-1), pack_width<T>);
+    PartMoments parts(tiles.blocks, tiles.channels);
     if (moments) parts.at = scratch<double>(stream, parts.doubles());
     T* stored =
         input.stored && input.stored.raw() != output.raw() ? pointer<T>(input.stored) : nullptr;
     if (tiles.blocks > 0) {
-      launch("operand_forward", operand_kernel<T>, tiles.grid(), tiles.block(), stream, tiles,
-             OperandAt<T>(input), pointer<T>(output), stored, parts);
+      launch("operand_forward", tiles.whole() ? operand_kernel<T, true> : operand_kernel<T, false>,
+             tiles.grid(), tiles.block(), stream, tiles, OperandAt<T>(input), pointer<T>(output),
+             stored, parts);
     }
     if (moments) merge_moments("operand_forward", parts, *moments, stream);
   });
@@ -148,22 +210,23 @@ void gradient_forward(const Gradient& gradient, const Tensor& output, Stream& st
 void add_gradient_sums(const Gradient& gradient, double alpha, const Tensor& to, Stream& stream) {
   with_activation(gradient.g.dtype(), "add_gradient_sums", [&]<class T>() {
     const std::int64_t channels = to.size();
-    const Tiles tiles(gradient.g.size() / channels, channels);
+    const PackTiles tiles(gradient.g.size() / channels, channels, pack_width<T>);
     ReductionsAt<T> sums;
-    sums.wanted[0] = true;
-    sums.parts = tiles.blocks;
-    sums.channels = channels;
-    sums.partial = scratch<double>(stream, sums.doubles() + channels);
-    double* total = sums.partial + sums.doubles();
+    sums.wanted = 1;
+    sums.partial.parts = tiles.blocks;
+    sums.partial.channels = channels;
+    sums.partial.quantities = 2;
+    sums.partial.at = scratch<double>(stream, sums.partial.doubles() + 2 * channels);
+    double* total = sums.partial.at + sums.partial.doubles();
     Gradient from = gradient;
     from.stored = Tensor();
     const BackwardAt<T> at{GradientAt<T>(from), OperandAt<T>(), nullptr, nullptr, nullptr};
     if (tiles.blocks > 0) {
-      launch("conv_backward", gradient_kernel<T>, tiles.grid(), tiles.block(), stream, tiles, at,
-             sums);
+      launch("conv_backward", tiles.whole() ? gradient_kernel<T, true> : gradient_kernel<T, false>,
+             tiles.grid(), tiles.block(), stream, tiles, at, sums);
     }
-    launch("conv_backward", merge_sums_kernel, merge_grid(channels), merge_block(), stream,
-           sums.parts, channels, sums.partial, total);
+    launch("conv_backward", merge_sums_kernel<2>, dim3(static_cast<unsigned>(channels)),
+           dim3(merge_threads), stream, sums.partial, total, nullptr);
     launch("conv_backward", add_scaled_kernel<Wide<T>>, dim3(1), dim3(256), stream, channels, alpha,
            total, pointer<Wide<T>>(to));
   });

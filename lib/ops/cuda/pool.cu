@@ -327,7 +327,7 @@ void global_average_pool_backward(const Tensor& d_output, const Operand& input,
   with_activation(input.x1.dtype(), op, [&]<class T>() {
     const Tiles tiles(d_input.size() / channels, channels);
     ReductionsAt<T> sums(reductions, tiles.blocks, channels);
-    if (sums.any()) sums.partial = scratch<double>(stream, sums.doubles());
+    if (sums.wanted > 0) sums.partial.at = scratch<double>(stream, sums.partial.doubles());
     if (tiles.blocks > 0) {
       launch(op, mean_backward_kernel<T>, tiles.grid(), tiles.block(), stream, tiles, pixels,
              pointer<Wide<T>>(d_output), OperandAt<T>(input), pointer<T>(input.stored),

@@ -58,8 +58,9 @@ double reduce(const char* op, const Tensor& x, Stream& stream) {
     launch(op, reduce_kernel<T, what>, dim3(parts), dim3(block_threads), stream, x.size(),
            pointer<T>(x), partial);
   });
-  launch(op, merge_sums_kernel, dim3(1), merge_block(), stream, std::int64_t{parts},
-         std::int64_t{1}, partial, partial + parts);
+  Parts from{.at = partial, .parts = parts, .channels = 1, .quantities = 1};
+  launch(op, merge_sums_kernel<1>, dim3(1), dim3(merge_threads), stream, from, partial + parts,
+         nullptr);
   double result = 0;
   copy_async(&result, rn::cpu, partial + parts, stream.device(), sizeof result, stream);
   stream.synchronize();

@@ -186,7 +186,7 @@ double stream_add(const StreamAdd& args, Stream& stream) {
   const char* op = "stream_add";
   const std::int64_t channels = args.output.dim(-1), rows = args.output.size() / channels;
   const Tiles tiles(rows, channels);
-  PartMoments parts{nullptr, tiles.blocks, channels};
+  PartMoments parts(tiles.blocks, channels);
   const std::int64_t most_at = args.moments ? parts.doubles() : 0, blocks = blocks_of(tiles);
   double* memory = scratch<double>(stream, most_at + blocks + 1);
   if (args.moments) parts.at = memory;

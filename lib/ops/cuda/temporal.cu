@@ -157,7 +157,7 @@ void temporal_gather_backward(const Taps& taps, const TemporalScatter& args, Str
                           pointer<T>(args.shortcut),
                           pointer<T>(args.d_input)};
     ReductionsAt<T> sums(args.reductions, tiles.blocks, tiles.channels);
-    if (sums.any()) sums.partial = scratch<double>(stream, sums.doubles());
+    if (sums.wanted > 0) sums.partial.at = scratch<double>(stream, sums.partial.doubles());
     if (tiles.blocks > 0) {
       launch(op, scatter_kernel<T>, tiles.grid(), tiles.block(), stream, tiles, at, sums);
     }

@@ -14,9 +14,14 @@ namespace cuda_emu {
 
 struct Graph {
   std::vector<std::function<void()>> nodes;
+  std::vector<Stream*> streams;  // that have joined the capture
   int handles = 1;
 };
 struct Stream {
+  Graph* capturing = nullptr;
+};
+// Streams run at once, so all that an event hands on is that a graph is being captured.
+struct Event {
   Graph* capturing = nullptr;
 };
 
@@ -169,6 +174,29 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return stream && stream->capturing ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
 }
 
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new Event;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  event->capturing = stream->capturing;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (event->capturing && !stream->capturing) {
+    stream->capturing = event->capturing;
+    event->capturing->streams.push_back(stream);
+  }
+  return stream->capturing == event->capturing ? cudaSuccess : cudaErrorStreamCaptureUnsupported;
+}
+
 cudaError_t cudaMemsetAsync(void* at, int value, std::size_t bytes, cudaStream_t stream) {
   submit(stream, [=] { std::memset(at, value, bytes); });
   return cudaSuccess;
@@ -196,6 +224,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   if (!stream || !stream->capturing) return cudaErrorInvalidValue;
   *graph = std::exchange(stream->capturing, nullptr);
+  for (Stream* joined : std::exchange((*graph)->streams, {})) joined->capturing = nullptr;
   --captures;
   return cudaSuccess;
 }

@@ -24,6 +24,8 @@ inline float widen_low(std::uint32_t two) { return std::bit_cast<float>(two << 1
 inline float widen_high(std::uint32_t two) { return std::bit_cast<float>(two & 0xffff0000u); }
 inline bfloat16 narrow(float value) { return bfloat16(value); }
 
+inline int thread_here() { return static_cast<int>(threadIdx.x); }
+
 template <class T>
 T shuffle_down(T value, int by) {
   struct Lane {
@@ -34,6 +36,21 @@ T shuffle_down(T value, int by) {
     for (int l = 0; l < count; ++l) {
       Lane& lane = *static_cast<Lane*>(lanes[l]);
       if (l + lane.by < count) lane.result = static_cast<Lane*>(lanes[l + lane.by])->value;
+    }
+  });
+  return mine.result;
+}
+
+template <class T>
+T shuffle_xor(T value, int by) {
+  struct Lane {
+    T value, result;
+    int by;
+  } mine{value, value, by};
+  cuda_emu::meet(&mine, [](void** lanes, int count) {
+    for (int l = 0; l < count; ++l) {
+      Lane& lane = *static_cast<Lane*>(lanes[l]);
+      if ((l ^ lane.by) < count) lane.result = static_cast<Lane*>(lanes[l ^ lane.by])->value;
     }
   });
   return mine.result;
