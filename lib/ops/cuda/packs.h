@@ -1,4 +1,5 @@
-// Values that are not written to memory yet (values.h), 16 bytes of neighbouring channels at a time.
+// Values that are not written to memory yet (values.h), 16 bytes of neighbouring channels at a
+// time.
 #pragma once
 
 #include "ops/cuda/values.h"
