@@ -6,8 +6,8 @@
 # evaluated, beside PyTorch where $PYTHON (python3) has it. From a build (make check-gpu) or from a bundle.
 # Writes DIR/check-gpu.json and DIR/check-gpu.md. Exit 0 if all is well, 1 if something is not, 4 without a
 # device. --quick: few ops, no sanitizer, no speed. --only: some of ops, sanitizer, curves, speed, bench
-# (times of single ops, which take minutes). --archs: of the speeds. --peers: how PyTorch runs; compiled
-# (max-autotune) takes minutes for each line.
+# (times of single ops, which take minutes), profile (kernels of a step by ncu; only when named). --archs:
+# of the speeds. --peers: how PyTorch runs; compiled (max-autotune) takes minutes for each line.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$here/bin
@@ -200,6 +200,45 @@ if [ -z "$quick" ] && wants speed; then
     printf '| resnet-train, resnet20-cifar | %s | 128 | train | %s | | | |\n' $precision "${rate:-$(head -n 1 err)}" >>speed.md
   done
 fi
+# Kernels of two steps and evaluations, by time, where Nsight Compute is.
+ncu=$(command -v ncu || ls /usr/local/cuda/bin/ncu 2>/dev/null || true)
+profile() { # profile PRECISION BATCH
+  program=$bin/bench-train
+  [ ! -x "$bin/../libexec/bench-train" ] || program=$bin/../libexec/bench-train
+  LD_LIBRARY_PATH="$bin/../lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" timeout 300 "$ncu" --clock-control none --csv \
+    --page raw --metrics gpu__time_duration.sum,dram__bytes.sum,launch__registers_per_thread "$program" \
+    resnet20-cifar "$2" 1 1 "$1" "$device" >ncu.csv 2>ncu.err || {
+    say "  profile: $(tail -n 1 ncu.err)"
+    return 0
+  }
+  # Every field is in quotes; the units are in the row below the names.
+  awk -v about="$1, batch $2" '
+    function scale(unit, i) { i = index("pnum", substr(unit, 1, 1)); return unit ~ /^s/ ? 1e6 : 10 ^ (3 * i - 9) }
+    function many(unit, i) { i = index("KMGT", substr(unit, 1, 1)); return 10 ^ (3 * i) }
+    function number(text) { gsub(/,/, "", text); return text + 0 }
+    !/^"/ { next }
+    { sub(/^"/, ""); sub(/"\r?$/, ""); n = split($0, f, /","/); row++ }
+    row == 1 { for (i = 1; i <= n; i++) at[f[i]] = i; t = at["gpu__time_duration.sum"]; d = at["dram__bytes.sum"]; next }
+    row == 2 { us = scale(f[t]); of_bytes = many(f[d]); next }
+    { k = f[at["Kernel Name"]]
+      gsub(/rn::ops::cuda::|rn::|\(anonymous namespace\)::|^void /, "", k)
+      gsub(/\([A-Za-z_:]+\)/, "", k)  # (int)16
+      sub(/\(.*/, "", k)
+      count[k]++; time[k] += us * number(f[t]); all += us * number(f[t])
+      bytes[k] += of_bytes * number(f[d]); registers[k] = f[at["launch__registers_per_thread"]] }
+    END { for (k in time) printf "%.4f\t| %s | `%s` | %d | %.2f | %.1f | %.0f | %s |\n", time[k], about, k, count[k],
+      time[k] / count[k], 100 * time[k] / all, bytes[k] / time[k] / 1e3, registers[k] }' ncu.csv |
+    sort -rn | cut -f2- | head -n 25 >>profile.md
+}
+if [ -z "$quick" ] && wants profile; then
+  if [ -z "$ncu" ]; then
+    say "  profile: no ncu here"
+  else
+    for precision in bf16 fp32; do
+      for batch in ${BATCHES:-128 1024}; do profile $precision "$batch"; done
+    done
+  fi
+fi
 if [ -z "$quick" ] && wants bench; then
   check-ops --bench --device "$device" >"$out/check-gpu-ops.txt" 2>&1 || true
 fi
@@ -233,6 +272,10 @@ clocks_after=$(clocks)
     printf '\n## Speed: images per second\n\n%s\n\n| network | precision | batch | | images/s | PyTorch | which | ratio |\n|---|---|---:|---|---:|---:|---|---:|\n' \
       "PyTorch $(value torch peer.json), fp32 without TF32, bf16 by autocast; the faster of both memory layouts."
     cat speed.md
+  fi
+  if [ -s profile.md ]; then
+    printf '\n## Kernels of resnet20-cifar by time\n\n| | kernel | launches | us each | %% | GB/s | registers |\n|---|---|---:|---:|---:|---:|---:|\n'
+    cat profile.md
   fi
 } >"$out/check-gpu.md"
 say "check-gpu: $passed properties of ops hold, $failed checks failed; $out/check-gpu.md"
