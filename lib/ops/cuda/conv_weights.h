@@ -184,10 +184,16 @@ std::size_t weights_bytes(const Tiling& t) {
   return std::max(sizeof(T) * rows * row_stride<T>(TT), WeightSums<T, TT>::shared());
 }
 
+// Blocks of a multiprocessor that registers are to suffice for.
+template <class T, int TT>
+inline constexpr int weights_blocks = std::is_same_v<T, double>  ? 2
+                                      : std::is_same_v<T, float> ? 3
+                                      : TT == 16                 ? 4
+                                                                 : 3;
+
 template <class T, int TT, bool whole>
-__global__ void __launch_bounds__(conv_threads, std::is_same_v<T, double> ? 2
-                                                : TT == 16                ? 4
-                                                           : 3) weights_kernel(WeightsAt<T> at) {
+__global__ void __launch_bounds__(conv_threads, weights_blocks<T, TT>)
+    weights_kernel(WeightsAt<T> at) {
   __shared__ int rows[tile_pixels], offsets[weight_taps];
   const Tiling& t = at.tiling;
   const Side down = at.down.side(0), along = at.along.side(0);
