@@ -64,7 +64,8 @@ class Residual {
     Tensor value;                       // the input's value (plain: behind the pool)
     Tensor unpooled;                    // plain: before it
     Tensor activated;                   // pre, shared: ReLU(BN(value))
-    ops::Moments value_moments;         // pre: where the producer did not know them
+    ops::Moments value_moments;         // pre: the producer's, or
+    ops::Moments own_moments;           // where it did not know them
     std::vector<Tensor> raw;            // outputs of the convolutions
     std::vector<ops::Moments> moments;  // of these
     std::vector<BatchNorm::Saved> norms;

@@ -17,14 +17,14 @@ Signal Residual::forward_pre(const Signal& in, const Pass& pass, Saved& saved) c
   if (in.value.plain()) {
     saved.value = in.value.x1;
     if (need_moments && in.moments.count == 0) {
-      saved.value_moments = {};
-      ops::operand_forward(in.value, saved.value, &saved.value_moments, pass.stream);
+      ops::operand_forward(in.value, saved.value, &saved.own_moments, pass.stream);
+      saved.value_moments = saved.own_moments;
     }
   } else {
     saved.value = pass.pool.take(in.value.shape(), in.value.x1.dtype());
-    saved.value_moments = {};
-    ops::operand_forward(in.value, saved.value, need_moments ? &saved.value_moments : nullptr,
+    ops::operand_forward(in.value, saved.value, need_moments ? &saved.own_moments : nullptr,
                          pass.stream);
+    saved.value_moments = need_moments ? saved.own_moments : ops::Moments();
   }
   saved.in.value.stored = saved.value;
 

@@ -19,6 +19,8 @@ void check_updates(std::span<const BatchNormUpdate> updates, const Tensor& flags
     const Shape& vector = u.running_mean.shape();
     check.tensor("running_mean", u.running_mean, vector);
     check.tensor("running_var", u.running_var, vector);
+    require(u.moments.count >= (u.unbiased ? 2 : 1), "{}: moments of {} values per channel",
+            check.who(), u.moments.count);
     check.typed("moments.mean", u.moments.mean, vector, Dtype::f64);
     check.typed("moments.m2", u.moments.m2, vector, Dtype::f64);
   }

@@ -156,7 +156,8 @@ StepResult GraphStep::run(const data::Batch& batch, double lr,
   StepResult result{.loss_sum = told.report[0],
                     .errors = static_cast<std::int64_t>(told.report[1]),
                     .images = images};
-  result.diverged = what_failed(told.flags);
+  result.diverged = what_failed();
+  saved_.release();  // the graph knows its memory; a batch of another size may use it too
   return result;
 }
 
@@ -170,9 +171,14 @@ void GraphStep::record() {
   }
 }
 
-std::string GraphStep::what_failed(const std::int32_t* flags) {
+std::string GraphStep::what_failed() {
+  const std::int32_t* flags = static_cast<const Told*>(told_.data())->flags;
   const auto set = [&](Flag flag) { return flags[flag] != ops::unflagged; };
   if (set(bad_loss) || set(bad_state)) {
+    // Nothing was changed, so the same values come again: to see in which layer they go wrong.
+    nn::Pass pass{.pool = pool_, .batch_statistics = true, .keep = true, .sampled_depth = true};
+    apply(memory_, network_, pass);
+    network_.forward(input_.images, pass, saved_);
     const std::string layer = network_.first_nonfinite(saved_);
     if (!layer.empty()) return layer;
     if (set(bad_loss)) return "the loss";

@@ -43,7 +43,7 @@ class GraphStep {
   void stage(const data::Batch& batch, Slot& slot);
   void step();    // what is recorded
   void record();  // or not, where that would take memory
-  std::string what_failed(const std::int32_t* flags);
+  std::string what_failed();
 
   models::Network& network_;
   Optimizer& optimizer_;

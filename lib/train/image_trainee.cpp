@@ -1,3 +1,5 @@
+#include <exception>
+
 #include "train/depth.h"
 #include "train/session.h"
 #include "train/trainee.h"
@@ -38,6 +40,7 @@ class ImageTrainee : public Trainee {
   StepResult step(double lr, const StepAt& where) override {
     const TrainingState& state = s_.state();
     const TrainOptions& o = s_.options;
+    if (failed_) std::rethrow_exception(std::exchange(failed_, nullptr));
     const data::Batch* batch = ahead_ ? std::exchange(ahead_, nullptr) : batcher_->next();
     require(batch && batch->epoch == state.epoch && batch->number == state.step_in_epoch,
             "train: the batches are out of step");
@@ -47,7 +50,7 @@ class ImageTrainee : public Trainee {
       if (o.keep_blocks > 0) return;
       draw_depth(*s_.network, o.seed, state.step, count, o.depth_mode, first);
     };
-    StepResult result = stepper_.run(*batch, lr, at, [this] { return ahead_ = batcher_->next(); });
+    StepResult result = stepper_.run(*batch, lr, at, [this] { return next(); });
     s_.network->reset_gates();
     return result;
   }
@@ -69,11 +72,24 @@ class ImageTrainee : public Trainee {
   }
 
  private:
+  // The batch after the one that a device is at, unless that is the last. An error is the next
+  // step's.
+  const data::Batch* next() {
+    if (s_.state().step + 1 >= s_.total) return nullptr;
+    try {
+      ahead_ = batcher_->next();
+    } catch (...) {
+      failed_ = std::current_exception();
+    }
+    return ahead_;
+  }
+
   Session& s_;
   Stepper stepper_;
   TensorPool eval_pool_;
   std::optional<data::Batcher> batcher_;
   const data::Batch* ahead_ = nullptr;  // the next batch, asked for already
+  std::exception_ptr failed_;           // or what came of that
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/flagged.h"
 #include "ops/loss.h"
 #include "ops/reduce.h"
 #include "train/graph_step.h"
@@ -15,8 +16,7 @@ std::int64_t count_errors(const Tensor& logits, const Tensor& labels, const Tens
                           const Tensor& shares) {
   return with_float(logits.dtype(), "train", [&]<class T>() {
     const std::int64_t count = logits.dim(0), classes = logits.dim(1);
-    const Tensor host = logits.on(cpu);
-    const T* row = host.data<T>();
+    const T* row = logits.data<T>();
     std::int64_t errors = 0;
     for (std::int64_t n = 0; n < count; ++n, row += classes) {
       std::int64_t best = 0;
@@ -69,6 +69,7 @@ StepResult Stepper::run(const data::Batch& batch, double lr, const StepAt& at,
     const std::string bad = optimizer_.step(lr, at.update);
     if (!bad.empty()) result.diverged = "the update of " + bad;
   }
+  if (graph_) saved_.release();  // a recorded step may use its memory
   if (!result.diverged.empty()) {
     for (std::size_t i = 0; i < states.size(); ++i) states[i]->value.copy_from(states_before_[i]);
   }
@@ -97,9 +98,12 @@ std::string Stepper::part(const data::Batch& batch, std::int64_t first, std::int
   d_logits_.ensure(logits.shape(), logits.dtype(), Tag::workspace, device);
   ops::softmax_cross_entropy(loss, logits, there(labels, labels_), losses_, d_logits_, pass.stream);
 
-  result.errors += count_errors(logits, labels, others, shares);
-  const Tensor losses = losses_.on(cpu);
-  for (const double l : losses.span<double>()) result.loss_sum += l;
+  if (device.is_cpu()) {
+    result.errors += count_errors(logits, labels, others, shares);
+    for (const double l : losses_.span<double>()) result.loss_sum += l;
+  } else {
+    tally(logits, loss, result, pass.stream);
+  }
   if (!std::isfinite(result.loss_sum)) {
     const std::string layer = network_.first_nonfinite(saved_);
     return layer.empty() ? "the loss" : layer;
@@ -107,6 +111,24 @@ std::string Stepper::part(const data::Batch& batch, std::int64_t first, std::int
   network_.backward(d_logits_, pass, saved_);
   network_.commit(saved_);
   return statistics();
+}
+
+// The sums that a recorded step makes, in the same order.
+void Stepper::tally(const Tensor& logits, const ops::SoftmaxCrossEntropy& loss, StepResult& result,
+                    Stream& stream) {
+  report_.ensure({2}, Dtype::f64, Tag::workspace, logits.device());
+  flags_.ensure({1}, Dtype::i32, Tag::workspace, logits.device());
+  ops::tally({.logits = logits,
+              .losses = losses_,
+              .labels = labels_,
+              .others = loss.others,
+              .shares = loss.shares,
+              .report = report_,
+              .flags = flags_},
+             stream);
+  const Tensor report = report_.on(cpu);
+  result.loss_sum += report.data<double>()[0];
+  result.errors += static_cast<std::int64_t>(report.data<double>()[1]);
 }
 
 Tensor Stepper::there(const Tensor& x, Tensor& kept) const {

@@ -9,6 +9,7 @@
 
 #include "data/batcher.h"
 #include "models/network.h"
+#include "ops/loss.h"
 #include "train/memory_mode.h"
 #include "train/optimizer.h"
 
@@ -60,6 +61,8 @@ class Stepper {
   std::string part(const data::Batch& batch, std::int64_t first, std::int64_t count,
                    const StepAt& at, StepResult& result);
   std::string statistics();
+  void tally(const Tensor& logits, const ops::SoftmaxCrossEntropy& loss, StepResult& result,
+             Stream& stream);
   // On the network's device: x itself, or a copy in `kept`.
   Tensor there(const Tensor& x, Tensor& kept) const;
 
@@ -71,6 +74,7 @@ class Stepper {
   models::Saved saved_;
   Tensor losses_, d_logits_;
   Tensor labels_, others_, shares_;  // of the part, where the network is on a GPU
+  Tensor report_, flags_;            // there too
   std::vector<Tensor> states_before_;
   std::unique_ptr<GraphStep> graph_;  // where steps can be recorded
 };

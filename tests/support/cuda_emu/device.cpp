@@ -133,6 +133,10 @@ cudaError_t cudaMalloc(void** to, std::size_t bytes) {
 
 cudaError_t cudaFree(void* at) {
   if (!at) return cudaSuccess;
+  if (captures > 0) {  // an error on a GPU, and memory that is lost: nobody looks
+    std::fputs("cudaFree while a graph is captured\n", stderr);
+    std::abort();
+  }
   Memory& m = memory();
   const std::lock_guard lock(m.mutex);
   const auto it = m.blocks.find(static_cast<char*>(at));
