@@ -26,22 +26,19 @@ struct GatherAt {
   const Wide<T>* weights;  // OHWI
 };
 
-// Whether pixel p of a patch belongs to its tile alone: no other tile's block writes it.
+// Where fill_rows writes the value as well: pixels that are the tile's own, which no other tile's
+// block writes.
+template <class T>
 struct KeepOwn {
   const PatchWhere& where;
   int row, column, rows, columns;  // the tile's own, in the source
-  __device__ bool owns(int p) const {
+  T* to;
+  __device__ T* operator()(int p) const {
+    if (!to) return nullptr;
     const PatchWhere::Place at = where.place(p);
     const int y = where.row + at.row - row, x = where.column + at.column - column;
-    return y >= 0 && y < rows && x >= 0 && x < columns;
+    return y >= 0 && y < rows && x >= 0 && x < columns ? to : nullptr;
   }
-};
-
-template <class T>
-struct Kept {
-  KeepOwn own;
-  T* to;
-  __device__ T* operator()(int p) const { return to && own.owns(p) ? to : nullptr; }
 };
 
 // Where the taps of a group look, in shared memory: in the weights' kernel, in the patch.
@@ -155,9 +152,12 @@ __global__ void __launch_bounds__(conv_threads, gather_blocks<T, OT>)
                            at.images,
                            at.source_rows,
                            at.source_columns};
-      const Kept<T> kept{{box, where.row * down.stride, where.column * along.stride,
-                          t.rows * down.stride, t.columns * along.stride},
-                         blockIdx.y == 0 ? at.kept : nullptr};
+      const KeepOwn<T> kept{box,
+                            where.row * down.stride,
+                            where.column * along.stride,
+                            t.rows * down.stride,
+                            t.columns * along.stride,
+                            blockIdx.y == 0 ? at.kept : nullptr};
 #pragma unroll 1
       for (int begin = 0; begin < taps; begin += at.group) {
         const TapRange range{begin, begin + at.group < taps ? begin + at.group : taps};

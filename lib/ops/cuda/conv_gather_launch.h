@@ -34,7 +34,7 @@ GatherPlan gather_plan(const Axis& down, const Axis& along, int images, int sour
   const auto bytes = [&](const Tiling& t) {
     return gather_bytes<T, OT, CT, backward>(t, plan.group);
   };
-  plan.tiling = tile_for(down, along, images, CT, op, bytes);
+  plan.tiling = tile_for(down, along, images, op, bytes);
   plan.shared = bytes(plan.tiling);
   plan.resident = sources <= CT && taps <= plan.group;
   plan.classes = down.classes() * along.classes();

@@ -79,7 +79,6 @@ struct Tiling {
   int patch_rows, patch_columns;  // of its patch, for each image
   Divisor by_patch_rows, by_patch_columns;
   int groups, tiles_down, tiles_along, tiles;
-  int chunk;  // source channels at a time: 16, 32 or 64
 
   __host__ __device__ int pixels() const { return images * rows * columns; }
   __host__ __device__ int patch_pixels() const { return images * patch_rows * patch_columns; }
@@ -107,10 +106,8 @@ __host__ __device__ constexpr int row_stride(int chunk) {
 
 // The largest tile for which bytes(tiling) fits; bytes is that of all shared memory of a block.
 template <class F>
-Tiling tile_for(const Axis& down, const Axis& along, int images, int chunk, const char* op,
-                F&& bytes) {
+Tiling tile_for(const Axis& down, const Axis& along, int images, const char* op, F&& bytes) {
   Tiling t{};
-  t.chunk = chunk;
   const auto power_of_two = [](int at_least, int most) {
     int p = 1;
     while (p < at_least && 2 * p <= most) p *= 2;

@@ -44,8 +44,7 @@ struct WeightsPlan {
     at.images = static_cast<int>(x[0]);
     at.inputs = static_cast<int>(x[3]);
     at.outputs = static_cast<int>(y[3]);
-    at.tiling =
-        tile_for(axes.down, axes.along, at.images, TT, "conv_backward", weights_bytes<T, TT>);
+    at.tiling = tile_for(axes.down, axes.along, at.images, "conv_backward", weights_bytes<T, TT>);
     at.input_tiles = ceil_div(at.inputs, TT);
     at.tap_groups = ceil_div(axes.down.kernel * axes.along.kernel, weight_taps);
     at.input = OperandAt<T>(input);

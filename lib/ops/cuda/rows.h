@@ -44,7 +44,7 @@ struct PackTiles {
   std::int64_t rows, channels, block_rows;
   int width, packs, ty, blocks;
   static constexpr int most_packs = 16;
-  // W that a block's sums need of shared memory (sums.h).
+  // W that a block's sums need of shared memory (pack_sums.h).
   template <class T>
   static constexpr int shared_size =
       (2 * (block_threads / 32) + 1) * most_packs* pack_width<T> + block_threads / 32;

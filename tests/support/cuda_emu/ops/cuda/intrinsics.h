@@ -26,8 +26,9 @@ inline bfloat16 narrow(float value) { return bfloat16(value); }
 
 inline int thread_here() { return static_cast<int>(threadIdx.x); }
 
-template <class T>
-T shuffle_down(T value, int by) {
+// What the lane l gets that asks for lane from(l, by); its own where there is none.
+template <class T, int (*from)(int, int)>
+T shuffle(T value, int by) {
   struct Lane {
     T value, result;
     int by;
@@ -35,25 +36,21 @@ T shuffle_down(T value, int by) {
   cuda_emu::meet(&mine, [](void** lanes, int count) {
     for (int l = 0; l < count; ++l) {
       Lane& lane = *static_cast<Lane*>(lanes[l]);
-      if (l + lane.by < count) lane.result = static_cast<Lane*>(lanes[l + lane.by])->value;
+      const int other = from(l, lane.by);
+      if (other < count) lane.result = static_cast<Lane*>(lanes[other])->value;
     }
   });
   return mine.result;
 }
-
+inline int lane_down(int lane, int by) { return lane + by; }
+inline int lane_xor(int lane, int by) { return lane ^ by; }
+template <class T>
+T shuffle_down(T value, int by) {
+  return shuffle<T, lane_down>(value, by);
+}
 template <class T>
 T shuffle_xor(T value, int by) {
-  struct Lane {
-    T value, result;
-    int by;
-  } mine{value, value, by};
-  cuda_emu::meet(&mine, [](void** lanes, int count) {
-    for (int l = 0; l < count; ++l) {
-      Lane& lane = *static_cast<Lane*>(lanes[l]);
-      if ((l ^ lane.by) < count) lane.result = static_cast<Lane*>(lanes[l ^ lane.by])->value;
-    }
-  });
-  return mine.result;
+  return shuffle<T, lane_xor>(value, by);
 }
 
 namespace emu {
