@@ -24,15 +24,23 @@ constexpr const char* figure_names[figure_count] = {"disc", "square", "triangle"
 
 double wrap(double v) { return v - std::floor(v); }
 
+// Of a texture: its colour is in low..high, its spots are lighter and darker by up to `light`.
+struct Shades {
+  double low = 0, high = 0, light = 0;
+};
+// Figures that are no part of the class may be as the ground is. Otherwise every picture shows
+// them: one is dark, the other light.
+constexpr Shades any{70, 185, 70}, dark{40, 95, 30}, bright{160, 215, 30};
+
 // Smooth noise of three colours on a torus of `cells` x `cells`.
 class Texture {
  public:
   static constexpr int cells = 8;
-  explicit Texture(Rng& rng) {
+  Texture(Rng& rng, const Shades& shades) {
     std::array<double, 3> base{};
-    for (double& b : base) b = rng.uniform(70, 185);
+    for (double& b : base) b = rng.uniform(shades.low, shades.high);
     for (auto& node : nodes_) {
-      const double light = rng.uniform(-70, 70);
+      const double light = rng.uniform(-shades.light, shades.light);
       for (std::size_t c = 0; c < 3; ++c) node[c] = base[c] + light + rng.uniform(-35, 35);
     }
   }
@@ -126,9 +134,10 @@ Tensor draw_action(ActionSet set, int label, Rng& rng, std::int64_t frames, std:
   // A share of the range at every picture: one to two pixels of 64, and turns and levels that move
   // the edges of figures by about as much: what flow is sure to see.
   const double speed = rng.uniform(1.0, 2.0) / (motion < 4 ? 64.0 : motion < 6 ? 60.0 : 8.0);
-  const Texture ground(rng);
+  const bool shown = set != ActionSet::motion, night = shown && rng.below(2) == 1;
+  const Texture ground(rng, !shown ? any : night ? dark : bright);
   std::vector<Texture> skin;
-  for (int i = 0; i < skins; ++i) skin.emplace_back(rng);
+  for (int i = 0; i < skins; ++i) skin.emplace_back(rng, !shown ? any : night ? bright : dark);
 
   Tensor clip({frames, side, side, 3}, Dtype::u8, Tag::input);
   std::uint8_t* out = clip.data<std::uint8_t>();

@@ -10,7 +10,8 @@
 
 namespace rn::video {
 
-// What the label of a clip says; the rest of the clip is drawn by lot.
+// What the label of a clip says; the rest of the clip is drawn by lot. Where it says the figure,
+// figures stand out from the ground: one is dark, the other light.
 enum class ActionSet { motion, appearance, combined };
 
 inline constexpr int motion_count = 8, figure_count = 4;

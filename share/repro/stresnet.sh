@@ -49,7 +49,9 @@ case $scale in
     exit 2
     ;;
 esac
+built_in=no
 if [ -z "$videos" ]; then
+  built_in=yes
   step resnet-data "${FILMS:-$films}" -o films
   videos=$out/films
 fi
@@ -61,15 +63,21 @@ skips() {
 }
 skips video-flow "$videos" -o flow --short-side $side -q
 
-# At SCALE=cpu real clips are longer, and sets of many sizes: 5 frames of a clip each time, 25 to test; a set of fewer
-# than 150 clips is gone through until as many clips were seen as are in that many epochs of 150.
+# At SCALE=cpu the clips of VIDEOS are longer than the built-in ones, and sets of many sizes: 5 frames of a clip each
+# time, 25 to test; a set of fewer than 150 clips is gone through until as many clips were seen as are in that many
+# epochs of 150.
 small() { # small EPOCHS [STRIDE]: sets $more, options of a training
   more=
-  [ "$scale" = cpu ] && [ -n "$videos" ] || return 0
+  [ "$scale" = cpu ] && [ "$built_in" = no ] || return 0
   batch=$(((count + 1) / 2)) epochs=$1
   [ "$batch" -lt 32 ] || batch=32
   [ "$count" -ge 150 ] || epochs=$((epochs * 150 / count))
   more="--frames 5 --stride ${2:-5-15} --test-frames 25 --batch $batch --epochs ${epochs}e --eval-every 1000e"
+}
+# Tied together a clip costs ten times as much: of a large built-in set they see each half as often.
+tied() { # tied EPOCHS [STRIDE]: sets $more
+  small "$@"
+  if [ "$scale" = cpu ] && [ "$built_in" = yes ] && [ "$count" -gt 1600 ]; then more="--epochs $(($1 / 2))e"; fi
 }
 clips_of() { # clips_of SPLIT: how many there are to train on
   for list in "$videos"/trainlist*"$1".txt "$videos"/*/trainlist*"$1".txt; do
@@ -103,9 +111,9 @@ for split in $splits; do
   [ -e "two-stream-$split-eval.h5" ] ||
     skips video-twostream eval "appearance-$split.h5" --with "motion-$split.h5" --data "$data" --flow flow \
       -o "two-stream-$split-eval.h5" -q >"two-stream-$split.txt"
-  small 4
+  tied 4
   row st-resnet $st --init-from "appearance-$split.h5,motion-$split.h5" $more
-  small 2 1-15
+  tied 2 1-15
   row st-resnet-star $star --init-from "st-resnet-$split.h5" $more ${brief:+--frames 5 --stride 1-3}
 done
 

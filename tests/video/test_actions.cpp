@@ -95,3 +95,25 @@ TEST_CASE("clips of actions: names, same numbers same clip, something moves", "[
   CHECK_THROWS_AS(draw_action(ActionSet::motion, 8, rng, 8, 32), Error);
   CHECK_THROWS_AS(draw_action(ActionSet::motion, 0, rng, 4096, 1024), Error);  // 12 GiB
 }
+
+TEST_CASE("where the class is a figure, it stands out from the ground", "[video]") {
+  // Figures of half the picture's width around its middle: inside and far outside are light and
+  // dark.
+  const auto lightness = [](const std::uint8_t* p) { return (p[0] + p[1] + p[2]) / 3.0; };
+  for (const ActionSet set : {ActionSet::appearance, ActionSet::combined}) {
+    for (std::uint64_t i = 0; i < 16; ++i) {
+      Rng rng(1, RngPurpose::test, 0, i);
+      const Tensor clip = draw_action(set, static_cast<int>(i % 4), rng, 1, 32);
+      int darker = 0, lighter = 0, between = 0;
+      for (std::int64_t p = 0; p < 32 * 32; ++p) {
+        const double v = lightness(clip.data<std::uint8_t>() + 3 * p);
+        v<115 ? ++darker : v> 140 ? ++lighter : ++between;
+      }
+      INFO("clip " << i << ": " << darker << " dark, " << lighter << " light, " << between
+                   << " between");
+      CHECK(darker > 40);
+      CHECK(lighter > 40);
+      CHECK(between < 250);
+    }
+  }
+}
