@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "ops/cpu/conv_kernel.h"
 #include "ops/cpu/scratch.h"
+#include "ops/cpu/winograd.h"
 
 namespace rn::ops::cpu {
 namespace {
@@ -269,6 +270,7 @@ const ConvKernel<T>& cached(ConvPass pass, const ConvGeometry& geometry, int til
 template <>
 const ConvKernel<float>& conv_kernel(ConvPass pass, const ConvGeometry& geometry, int tile,
                                      Epilogue epilogue) {
+  if (const auto* fewer = winograd_kernel(pass, geometry, tile, epilogue)) return *fewer;
   return cached<float>(pass, geometry, tile, epilogue);
 }
 

@@ -18,6 +18,7 @@ enum class Slot {
   partial,
   vector,
   onednn,
+  winograd,
   flow,
   count
 };
