@@ -74,11 +74,7 @@ small() { # small EPOCHS [STRIDE]: sets $more, options of a training
   [ "$count" -ge 150 ] || epochs=$((epochs * 150 / count))
   more="--frames 5 --stride ${2:-5-15} --test-frames 25 --batch $batch --epochs ${epochs}e --eval-every 1000e"
 }
-# Tied together a clip costs ten times as much: of a large built-in set they see each half as often.
-tied() { # tied EPOCHS [STRIDE]: sets $more
-  small "$@"
-  if [ "$scale" = cpu ] && [ "$built_in" = yes ] && [ "$count" -gt 1600 ]; then more="--epochs $(($1 / 2))e"; fi
-}
+large() { [ "$scale" = cpu ] && [ "$built_in" = yes ] && [ "$count" -gt 1600 ]; }
 clips_of() { # clips_of SPLIT: how many there are to train on
   for list in "$videos"/trainlist*"$1".txt "$videos"/*/trainlist*"$1".txt; do
     [ -e "$list" ] && grep -c . "$list" && return
@@ -111,9 +107,11 @@ for split in $splits; do
   [ -e "two-stream-$split-eval.h5" ] ||
     skips video-twostream eval "appearance-$split.h5" --with "motion-$split.h5" --data "$data" --flow flow \
       -o "two-stream-$split-eval.h5" -q >"two-stream-$split.txt"
-  tied 4
+  small 4
+  ! large || more="--epochs 8e" # of many classes
   row st-resnet $st --init-from "appearance-$split.h5,motion-$split.h5" $more
-  tied 2 1-15
+  small 2 1-15
+  ! large || more="--epochs 1e"
   row st-resnet-star $star --init-from "st-resnet-$split.h5" $more ${brief:+--frames 5 --stride 1-3}
 done
 

@@ -12,7 +12,7 @@
 #define RN_ROWS 5
 #define RN_FORWARD_BYTES (24 << 10)  // several blocks of a few tiles
 #define RN_WEIGHTS_BYTES (24 << 10)
-#include "ops/cpu/winograd_passes.h"
+#include "ops/cpu/winograd_passes.inc"
 
 using namespace rn;
 using namespace rn::ops::cpu;

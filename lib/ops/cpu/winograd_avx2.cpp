@@ -6,7 +6,7 @@
 #define RN_ROWS 6
 #define RN_FORWARD_BYTES (64 << 10)
 #define RN_WEIGHTS_BYTES (256 << 10)
-#include "ops/cpu/winograd_passes.h"
+#include "ops/cpu/winograd_passes.inc"
 namespace rn::ops::cpu {
 const WinogradPasses* const winograd_avx2 = &passes;
 }

@@ -6,7 +6,7 @@
 #define RN_ROWS 12
 #define RN_FORWARD_BYTES (192 << 10)
 #define RN_WEIGHTS_BYTES (512 << 10)
-#include "ops/cpu/winograd_passes.h"
+#include "ops/cpu/winograd_passes.inc"
 namespace rn::ops::cpu {
 const WinogradPasses* const winograd_avx512 = &passes;
 }
