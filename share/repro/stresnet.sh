@@ -3,7 +3,7 @@
 # Pinz, Wildes 2016): the five rows of Table 3, on the splits of UCF101 or HMDB51. VIDEOS is the folder of clips, with the
 # split lists in it or in a folder in it; without, built-in films stand in (FILMS=synth:actions?...). SCALE is
 #   smoke  a few minutes, on a few built-in films: everything runs, nothing is learnt from the numbers
-#   cpu    half an hour on 2 cores: 800 built-in films, 400 to test on (or VIDEOS at 64 pixels), small networks
+#   cpu    a quarter of an hour on 2 cores: 800 built-in films, 400 to test on (or VIDEOS at 64 pixels), small networks
 #   paper  ResNet-50 from ImageNet (INIT=resnet50.h5, through resnet-convert), 3 splits: weeks without a GPU
 # Of the environment: SPLITS="1 2 3", and TRAIN="--flip", options of all trainings.
 # Leaves BUILD/repro/stresnet. What is finished is not done again: the same command goes on where it was stopped.
