@@ -66,13 +66,13 @@ skips video-flow "$videos" -o flow --short-side $side -q
 # At SCALE=cpu the clips of VIDEOS are longer than the built-in ones, and sets of many sizes: 5 frames of a clip each
 # time, 25 to test; a set of fewer than 150 clips is gone through until as many clips were seen as are in that many
 # epochs of 150.
-small() { # small EPOCHS [STRIDE]: sets $more, options of a training
+small() { # small EPOCHS [STRIDE [OPTION...]]: sets $more, options of a training
   more=
   [ "$scale" = cpu ] && [ "$built_in" = no ] || return 0
   batch=$(((count + 1) / 2)) epochs=$1
   [ "$batch" -lt 32 ] || batch=32
   [ "$count" -ge 150 ] || epochs=$((epochs * 150 / count))
-  more="--frames 5 --stride ${2:-5-15} --test-frames 25 --batch $batch --epochs ${epochs}e --eval-every 1000e"
+  more="--frames 5 --stride ${2:-5-15} --test-frames 25 --batch $batch --epochs ${epochs}e --eval-every 1000e ${3:-}"
 }
 large() { [ "$scale" = cpu ] && [ "$built_in" = yes ] && [ "$count" -gt 1600 ]; }
 clips_of() { # clips_of SPLIT: how many there are to train on
@@ -107,7 +107,7 @@ for split in $splits; do
   [ -e "two-stream-$split-eval.h5" ] ||
     skips video-twostream eval "appearance-$split.h5" --with "motion-$split.h5" --data "$data" --flow flow \
       -o "two-stream-$split-eval.h5" -q >"two-stream-$split.txt"
-  small 4
+  small 4 5-15 "--lr 0.02"
   ! large || more="--epochs 8e" # of many classes
   row st-resnet $st --init-from "appearance-$split.h5,motion-$split.h5" $more
   small 2 1-15

@@ -10,7 +10,7 @@
 namespace rn::ops::cpu {
 namespace {
 
-constexpr std::int64_t panel = 16;  // as in winograd_passes.inc
+constexpr std::int64_t panel = winograd_channels;
 // Pairs of channels: more transformed weights (64 bytes each) would not stay in any cache.
 constexpr std::int64_t most_weights = 1 << 16;
 

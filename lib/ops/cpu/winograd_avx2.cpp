@@ -1,5 +1,5 @@
 // Winograd's passes for AVX2: 16 registers of 8 floats. Compiled with -mavx2 -mfma.
-#include "ops/cpu/winograd.h"
+#include "ops/cpu/winograd_passes.h"
 
 #if defined(__AVX2__) && defined(__FMA__)
 #define RN_VECTOR_BYTES 32

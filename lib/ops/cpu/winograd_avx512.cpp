@@ -1,5 +1,5 @@
 // Winograd's passes for AVX-512: 32 registers of 16 floats. Compiled with -mavx512f.
-#include "ops/cpu/winograd.h"
+#include "ops/cpu/winograd_passes.h"
 
 #if defined(__AVX512F__)
 #define RN_VECTOR_BYTES 64
