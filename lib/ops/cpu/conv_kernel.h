@@ -61,4 +61,8 @@ template <class T>
 const ConvKernel<T>& conv_kernel(ConvPass pass, const ConvGeometry& geometry, int tile,
                                  Epilogue epilogue = {});
 
+// oneDNN's, also where conv_kernel takes fewer multiplications: what bench-conv puts beside it.
+const ConvKernel<float>& direct_kernel(ConvPass pass, const ConvGeometry& geometry, int tile,
+                                       Epilogue epilogue = {});
+
 }  // namespace rn::ops::cpu

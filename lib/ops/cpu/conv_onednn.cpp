@@ -267,11 +267,16 @@ const ConvKernel<T>& cached(ConvPass pass, const ConvGeometry& geometry, int til
 
 }  // namespace
 
+const ConvKernel<float>& direct_kernel(ConvPass pass, const ConvGeometry& geometry, int tile,
+                                       Epilogue epilogue) {
+  return cached<float>(pass, geometry, tile, epilogue);
+}
+
 template <>
 const ConvKernel<float>& conv_kernel(ConvPass pass, const ConvGeometry& geometry, int tile,
                                      Epilogue epilogue) {
   if (const auto* fewer = winograd_kernel(pass, geometry, tile, epilogue)) return *fewer;
-  return cached<float>(pass, geometry, tile, epilogue);
+  return direct_kernel(pass, geometry, tile, epilogue);
 }
 
 template <>
