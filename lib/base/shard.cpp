@@ -68,4 +68,19 @@ std::string missing_shards(const std::vector<bool>& have) {
   return missing;
 }
 
+void GivenShards::add(const Shard& shard, const std::string& file) {
+  const auto at = static_cast<std::size_t>(shard.index);
+  if (have_[at]) {
+    fail(ErrorKind::input, "{}: shard {} was given twice", file, to_string(shard));
+  }
+  have_[at] = true;
+}
+
+void GivenShards::demand_all(const std::string& file) const {
+  const std::string missing = missing_shards(have_);
+  if (missing.empty()) return;
+  fail(ErrorKind::input, "{}: {} of {} shards: {} missing", file,
+       std::count(have_.begin(), have_.end(), true), have_.size(), missing);
+}
+
 }  // namespace rn

@@ -23,4 +23,17 @@ std::string to_string(const Shard& shard);  // "3/8"
 // Those that are not there, "2/8, 5/8"; after twenty "..."; "" if all are.
 std::string missing_shards(const std::vector<bool>& have);
 
+// Which of a job's shards have been given, to put them together.
+class GivenShards {
+ public:
+  explicit GivenShards(std::int64_t count) : have_(static_cast<std::size_t>(count), false) {}
+  // Errors (input), naming the file: given twice.
+  void add(const Shard& shard, const std::string& file);
+  // Errors (input), naming the file and those that are missing.
+  void demand_all(const std::string& file) const;
+
+ private:
+  std::vector<bool> have_;
+};
+
 }  // namespace rn

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "base/text.h"
 #include "convert/families.h"
 
 namespace rn::convert {
@@ -119,17 +120,6 @@ const std::vector<Handler>& handlers() {
       {"strides", "of the first block of each stage: 1:2:2", set_strides},
   };
   return list;
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t from = 0; from < text.size();) {
-    const std::size_t end = std::min(text.find('\n', from), text.size());
-    lines.push_back(text.substr(from, end - from));
-    if (!lines.back().empty() && lines.back().back() == '\r') lines.back().pop_back();
-    from = end + 1;
-  }
-  return lines;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "base/parallel.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "io/schema.h"
 
@@ -14,16 +15,6 @@ namespace rn::io {
 namespace {
 
 const std::string at = schema::provenance;
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t from = 0; from < text.size();) {
-    const std::size_t end = std::min(text.find('\n', from), text.size());
-    lines.push_back(text.substr(from, end - from));
-    from = end + 1;
-  }
-  return lines;
-}
 
 std::string host_name() {
   char name[HOST_NAME_MAX + 1] = {};

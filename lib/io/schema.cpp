@@ -1,5 +1,6 @@
 #include "io/schema.h"
 
+#include "io/file.h"
 #include "io/h5_impl.h"
 
 namespace rn::io::schema {
@@ -82,6 +83,14 @@ H5 open(const std::string& path, Format format) {
   H5 file = H5::open(path, expectation(format));
   check(file, format);
   return file;
+}
+
+Digested open_digested(const std::string& path, Format format) {
+  Bytes bytes = read_file(path);
+  std::string digest = sha256(bytes);
+  H5 file = H5::open_image(std::move(bytes), path == "-" ? "stdin" : path, expectation(format));
+  check(file, format);
+  return {std::move(file), std::move(digest)};
 }
 
 }  // namespace rn::io::schema

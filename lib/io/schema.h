@@ -67,4 +67,11 @@ Format identify(const H5& file);
 // H5::open and check in one.
 H5 open(const std::string& path, Format format);
 
+// The same, with the file's SHA-256, by which provenance names inputs.
+struct Digested {
+  H5 file;
+  std::string digest;
+};
+Digested open_digested(const std::string& path, Format format);
+
 }  // namespace rn::io::schema

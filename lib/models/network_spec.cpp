@@ -90,4 +90,20 @@ void check(const NetworkSpec& spec) {
   }
 }
 
+std::vector<Shape> boundary_shapes(const NetworkSpec& spec) {
+  const StemSpec& stem = spec.stem;
+  const auto behind_stem = [&](std::int64_t size) {
+    size = (size + 2 * stem.pad - stem.kernel) / stem.stride + 1;
+    return stem.max_pool ? (size - 1) / 2 + 1 : size;
+  };
+  std::int64_t h = behind_stem(spec.height), w = behind_stem(spec.width);
+  std::vector<Shape> shapes{{1, h, w, stem.out}};
+  for (const nn::BlockSpec& block : spec.blocks) {
+    h = block.output_size(h);
+    w = block.output_size(w);
+    shapes.push_back({1, h, w, block.out});
+  }
+  return shapes;
+}
+
 }  // namespace rn::models

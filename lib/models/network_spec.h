@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nn/block_spec.h"
+#include "tensor/tensor.h"
 
 namespace rn::models {
 
@@ -49,5 +50,9 @@ struct NetworkSpec {
 // Errors (input): a table that no network can have (widths that do not join, duplicate names,
 // sizes out of bounds); names the block.
 void check(const NetworkSpec& spec);
+
+// Of one image before each block, and behind the last: [1, height, width, channels]. Of a table
+// that has been checked.
+std::vector<Shape> boundary_shapes(const NetworkSpec& spec);
 
 }  // namespace rn::models

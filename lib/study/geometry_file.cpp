@@ -1,98 +1,16 @@
-// Results of resnet-geometry as HDF5, and shards of them put together.
+// Results of resnet-geometry as HDF5.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "io/schema.h"
+#include "study/geometry_archive.h"
 #include "study/geometry_result.h"
 
 namespace rn::study {
 namespace {
 
-namespace schema = io::schema;
-using rn::to_string;
-
 constexpr const char* kind = "geometry";
-constexpr const char* study = "study";
 constexpr std::int64_t most = std::int64_t{1} << 31;
-
-using Reals = std::vector<double>;
-using Ints = std::vector<std::int64_t>;
-
-Tensor tensor_of(const Reals& values, const Shape& shape) {
-  Tensor tensor(shape, Dtype::f64, Tag::workspace);
-  require(static_cast<std::int64_t>(values.size()) == tensor.size(), "{} values for {}",
-          values.size(), to_string(shape));
-  std::copy(values.begin(), values.end(), tensor.data<double>());
-  return tensor;
-}
-
-Tensor tensor_of(const Ints& values, const Shape& shape) {
-  Tensor tensor(shape, Dtype::i64, Tag::workspace);
-  require(static_cast<std::int64_t>(values.size()) == tensor.size(), "{} values for {}",
-          values.size(), to_string(shape));
-  std::copy(values.begin(), values.end(), tensor.data<std::int64_t>());
-  return tensor;
-}
-
-// Writes or reads the same data sets by the same calls, so that the two cannot disagree.
-class Archive {
- public:
-  explicit Archive(io::H5& file) : out_(&file) {}
-  explicit Archive(const io::H5& file) : in_(&file) {}
-  bool reading() const { return in_ != nullptr; }
-
-  void reals(const std::string& name, Reals& values, const Shape& shape) {
-    if (out_) return out_->write(name, tensor_of(values, shape));
-    check(name, shape, Dtype::f64);
-    const Tensor tensor = in_->read(name, Tag::workspace);
-    values.assign(tensor.span<double>().begin(), tensor.span<double>().end());
-  }
-  void ints(const std::string& name, Ints& values, const Shape& shape) {
-    if (out_) return out_->write(name, tensor_of(values, shape));
-    check(name, shape, Dtype::i64);
-    const Tensor tensor = in_->read(name, Tag::workspace);
-    values.assign(tensor.span<std::int64_t>().begin(), tensor.span<std::int64_t>().end());
-  }
-  // Columns, whose length is the file's to say.
-  void column(const std::string& name, Reals& values) {
-    out_ ? out_->write_column(name, values) : void(values = in_->read_doubles(name));
-  }
-  void column(const std::string& name, Ints& values) {
-    out_ ? out_->write_column(name, values) : void(values = in_->read_ints(name));
-  }
-  void column(const std::string& name, std::vector<std::string>& values) {
-    out_ ? out_->write_column(name, values) : void(values = in_->read_strings(name));
-  }
-  void text(const char* name, std::string& value) {
-    out_ ? out_->set(study, name, value) : void(value = in_->get_string(study, name));
-  }
-  void real(const std::string& at, const char* name, double& value) {
-    out_ ? out_->set(at, name, value) : void(value = in_->get_double(at, name));
-  }
-  void number(const std::string& at, const char* name, std::int64_t& value, std::int64_t least,
-              std::int64_t largest) {
-    if (out_) return out_->set(at, name, value);
-    value = in_->get_int(at, name);
-    if (value < least || value > largest) {
-      fail(ErrorKind::input, "{}: {} of {} is {}; expected {} to {}", in_->name(), name, at, value,
-           least, largest);
-    }
-  }
-  // Whether a part is there.
-  bool part(const std::string& name, bool there) const { return out_ ? there : in_->has(name); }
-
- private:
-  void check(const std::string& name, const Shape& shape, Dtype dtype) const {
-    if (in_->shape(name) != shape || in_->dtype(name) != dtype) {
-      fail(ErrorKind::input, "{}: {} is {} {}; expected {} {}", in_->name(), name,
-           to_string(in_->dtype(name)), to_string(in_->shape(name)), to_string(dtype),
-           to_string(shape));
-    }
-  }
-  io::H5* out_ = nullptr;
-  const io::H5* in_ = nullptr;
-};
 
 void field(Archive& file, const std::string& name, MetricField& f, std::int64_t boundaries,
            std::int64_t points, std::int64_t n) {
@@ -377,24 +295,19 @@ void add_means(io::H5& file, const GeometryResult& r) {
 
 }  // namespace
 
-io::H5 to_h5(const GeometryResult& result) {
-  io::H5 file = io::H5::create();
-  schema::mark(file, schema::Format::result);
-  file.set("/", schema::kind_attribute, kind);
+io::H5 to_h5(const GeometryResult& result, bool paths) {
+  io::H5 file = start_result(kind);
   file.set("/", "arch", result.arch);
   Archive archive(file);
   GeometryResult copy = result;
+  if (!paths) copy.data = io::without_path(copy.data);
   all_of(archive, copy);
   add_means(file, result);
   return file;
 }
 
 GeometryResult read_geometry(const io::H5& file) {
-  schema::check(file, schema::Format::result);
-  if (file.get_string("/", schema::kind_attribute) != kind) {
-    fail(ErrorKind::input, "{}: is a result of kind '{}'; expected one of resnet-geometry",
-         file.name(), file.get_string("/", schema::kind_attribute));
-  }
+  check_kind(file, kind, "resnet-geometry");
   GeometryResult r;
   r.arch = file.get_string("/", "arch");
   Archive archive(file);
@@ -405,71 +318,6 @@ GeometryResult read_geometry(const io::H5& file) {
     fail(ErrorKind::input, "{}: {}", file.name(), error.what());
   }
   return r;
-}
-
-GeometryResult merge(std::vector<GeometryResult> shards, const std::vector<std::string>& names) {
-  require(!shards.empty() && shards.size() == names.size(), "merge: {} shards, {} names",
-          shards.size(), names.size());
-  const GeometryResult& first = shards.front();
-  std::vector<bool> have(static_cast<std::size_t>(first.shard.count), false);
-  for (std::size_t i = 0; i < shards.size(); ++i) {
-    const GeometryResult& part = shards[i];
-    if (part.ck || part.model_digest != first.model_digest ||
-        part.data_digest != first.data_digest || part.split != first.split ||
-        part.precision != first.precision || part.images != first.images ||
-        part.options.output != first.options.output || part.options.floor != first.options.floor ||
-        part.shard.count != first.shard.count || part.boundaries != first.boundaries) {
-      fail(ErrorKind::input, "{} and {} do not belong together: another study, model or data",
-           names.front(), names[i]);
-    }
-    const auto at = static_cast<std::size_t>(part.shard.index);
-    if (have[at]) {
-      fail(ErrorKind::input, "{}: shard {}/{} was given twice", names[i], at + 1, have.size());
-    }
-    have[at] = true;
-  }
-  for (std::size_t at = 0; at < have.size(); ++at) {
-    if (!have[at]) {
-      fail(ErrorKind::input, "{}: shard {}/{} is missing", names.front(), at + 1, have.size());
-    }
-  }
-  std::int64_t rows = 0;
-  for (const GeometryResult& part : shards) rows += static_cast<std::int64_t>(part.index.size());
-  if (rows != first.images) {
-    fail(ErrorKind::input, "{}: the shards have {} images of {}", names.front(), rows,
-         first.images);
-  }
-  // Every image by its place in the study: shard i has i, i + count, ...
-  GeometryResult all = first;
-  all.shard = {};
-  const std::int64_t count = first.shard.count, b = first.spectra.boundaries,
-                     c = first.spectra.classes, n = first.images;
-  all.spectra.start(n, b, c);
-  for (Ints* list : {&all.index, &all.labels, &all.answers}) {
-    list->assign(static_cast<std::size_t>(n), 0);
-  }
-  for (const GeometryResult& part : shards) {
-    for (std::size_t row = 0; row < part.index.size(); ++row) {
-      const auto from = static_cast<std::int64_t>(row);
-      const std::int64_t to = part.shard.index + from * count;
-      if (to >= n) fail(ErrorKind::input, "{}: too many images", names.front());
-      const auto place = static_cast<std::size_t>(to);
-      all.index[place] = part.index[row];
-      all.labels[place] = part.labels[row];
-      all.answers[place] = part.answers[row];
-      all.spectra.confidence[place] = part.spectra.confidence[row];
-      const auto copy = [&](const auto& source, auto& target, std::int64_t size) {
-        std::copy_n(source.begin() + from * size, size, target.begin() + to * size);
-      };
-      copy(part.spectra.eigenvalues, all.spectra.eigenvalues, b * c);
-      copy(part.spectra.trace, all.spectra.trace, b);
-      copy(part.spectra.effective_rank, all.spectra.effective_rank, b);
-      copy(part.spectra.log_volume, all.spectra.log_volume, b);
-      copy(part.spectra.rank, all.spectra.rank, b);
-    }
-  }
-  all.spectra.answer = all.answers;
-  return all;
 }
 
 }  // namespace rn::study

@@ -6,12 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "base/shard.h"
 #include "io/h5.h"
 #include "io/json.h"
+#include "io/provenance.h"
 #include "models/ck.h"
 #include "study/block_lanczos.h"
 #include "study/ck_studies.h"
-#include "study/lesion_result.h"
 #include "study/metric_spectrum.h"
 
 namespace rn::study {
@@ -84,11 +85,15 @@ struct LayerSummary {
 };
 LayerSummary layer_summary(const MetricField& field);
 
-io::H5 to_h5(const GeometryResult& result);
+// With `paths` false, where the data are is left out (io::without_path).
+io::H5 to_h5(const GeometryResult& result, bool paths = true);
 // Errors (input): another kind of file, damaged.
 GeometryResult read_geometry(const io::H5& file);
 // Shards of a classifier's study. Errors (input): of different studies, twice, missing.
 GeometryResult merge(std::vector<GeometryResult> shards, const std::vector<std::string>& names);
+// The same from their files; says in `inputs` what was read.
+GeometryResult merge_geometry(const std::vector<std::string>& paths,
+                              std::vector<io::Provenance::Input>& inputs);
 
 std::string to_text(const GeometryResult& result);
 std::string to_table(const GeometryResult& result);  // TSV, a row for each boundary

@@ -24,19 +24,10 @@ struct Job {
   Progress& progress;
 };
 
-std::string stopped(const GeometryRun& run) { return run.stop ? run.stop() : std::string(); }
-
 void stop_if_asked(const GeometryRun& run) {
-  const std::string reason = stopped(run);
+  const std::string reason = run.stopped();
   if (reason.empty()) return;
   fail(ErrorKind::failed, "stopped by {}; nothing is saved (--shard cuts long work)", reason);
-}
-
-io::H5 open_model(const std::string& path, std::string& digest) {
-  io::Bytes bytes = io::read_file(path);
-  digest = io::sha256(bytes);
-  return io::H5::open_image(std::move(bytes), path == "-" ? "stdin" : path,
-                            io::schema::expectation(io::schema::Format::model));
 }
 
 // Options that are only for the other kind of network.
@@ -87,9 +78,10 @@ std::vector<std::int64_t> mine(const Shard& shard, std::int64_t count) {
 }
 
 Job prepare(const GeometryRun& run, Progress& progress) {
-  if (!run.output_file.empty()) io::check_output(run.output_file, run.force);
-  std::string digest;
-  const io::H5 h5 = open_model(run.model, digest);
+  if (!run.output.empty()) io::check_output(run.output, run.force);
+  const io::schema::Digested opened =
+      io::schema::open_digested(run.model, io::schema::Format::model);
+  const io::H5& h5 = opened.file;
   const bool ck = train::read_model_file(h5).spec.stem.lift;
   const Dtype dtype = ck ? Dtype::f64 : run.dtype;
   if (ck && !run.device.is_cpu()) info("a C^k network is studied on the CPU");
@@ -101,10 +93,10 @@ Job prepare(const GeometryRun& run, Progress& progress) {
   train::check_fits(spec, job.samples.source->info());
   GeometryResult& r = job.result;
   r.options = run.options;
-  r.options.output = run.output.value_or(ck ? OutputMetric::euclidean : OutputMetric::fisher);
+  r.options.output = run.metric.value_or(ck ? OutputMetric::euclidean : OutputMetric::fisher);
   r.options.floor = run.floor.value_or(dtype == Dtype::f32 ? 1e-6 : 1e-12);
   r.arch = spec.arch;
-  r.model_digest = digest;
+  r.model_digest = opened.digest;
   r.precision = train::precision_name(dtype);
   r.data = uri;
   r.data_digest = job.samples.source->info().digest;
@@ -341,7 +333,7 @@ void tell(Job& job, GeometryOutcome& outcome) {
       .add("images", count)
       .add("output_metric", to_string(r.options.output));
   if (r.ck) {
-    outcome.text = fmt::format("would take {} points of {} {} through {} layers\n", count, r.data,
+    outcome.plan = fmt::format("would take {} points of {} {} through {} layers\n", count, r.data,
                                r.split, job.model.file.spec.blocks.size());
     outcome.json.add("layers", static_cast<std::int64_t>(job.model.file.spec.blocks.size()));
     return;
@@ -360,7 +352,7 @@ void tell(Job& job, GeometryOutcome& outcome) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() /
       static_cast<double>(batch) * static_cast<double>(count);
-  outcome.text = fmt::format(
+  outcome.plan = fmt::format(
       "would take the metric of {} images of {} {} at {} boundaries, {} images at a time; about "
       "{:.0f} s\n",
       count, r.data, r.split, spectrum.boundaries(), batch, seconds);
@@ -386,30 +378,17 @@ GeometryOutcome run_geometry(const GeometryRun& run) {
     run_spectra(job, images_at_a_time(job));
     if (r.options.block_images > 0) run_blocks(job);
   }
-  if (!run.output_file.empty()) {
-    io::H5 file = to_h5(r);
+  if (!run.output.empty()) {
+    io::H5 file = to_h5(r, run.volatile_provenance);
     io::Provenance provenance = run.provenance;
     train::add_backend(provenance);
     provenance.seed = r.options.seed;
     provenance.inputs = {{run.model, r.model_digest}, {r.data, r.data_digest}};
     io::write(file, provenance, run.volatile_provenance);
-    io::write_file(run.output_file, file.image());
+    io::write_file(run.output, file.image());
   }
   outcome.result = std::move(r);
   return outcome;
-}
-
-GeometryResult merge_geometry(const std::vector<std::string>& paths,
-                              std::vector<io::Provenance::Input>& inputs) {
-  std::vector<GeometryResult> parts;
-  for (const std::string& path : paths) {
-    io::Bytes bytes = io::read_file(path);
-    inputs.push_back({path, io::sha256(bytes)});
-    parts.push_back(
-        read_geometry(io::H5::open_image(std::move(bytes), path == "-" ? "stdin" : path,
-                                         io::schema::expectation(io::schema::Format::result))));
-  }
-  return merge(std::move(parts), paths);
 }
 
 }  // namespace rn::study

@@ -1,28 +1,17 @@
-// Lesion results as HDF5, and shards of them put together.
+// Lesion results as HDF5.
 #include <algorithm>
 
-#include "base/error.h"
-#include "io/file.h"
-#include "io/schema.h"
 #include "study/combinatorics.h"
 #include "study/lesion_result.h"
+#include "study/result_file.h"
 
 namespace rn::study {
 namespace {
 
-namespace schema = io::schema;
 using rn::to_string;
 
 constexpr const char* kind = "lesion";
 constexpr std::int64_t most_cells = std::int64_t{1} << 30;
-
-template <class T, class Row, class F>
-std::vector<T> column(const std::vector<Row>& rows, F&& value) {
-  std::vector<T> out;
-  out.reserve(rows.size());
-  for (const Row& row : rows) out.push_back(static_cast<T>(value(row)));
-  return out;
-}
 
 void write_lesions(io::H5& file, const LesionResult& r) {
   using S = std::string;
@@ -86,19 +75,6 @@ void write_matrices(io::H5& file, const LesionResult& r) {
   file.write_column("classes", r.class_names);
 }
 
-void write_blocks(io::H5& file, const LesionResult& r) {
-  using Block = LesionResult::Block;
-  file.write_column("blocks/name",
-                    column<std::string>(r.blocks, [](const Block& b) { return b.name; }));
-  file.write_column("blocks/stage",
-                    column<std::string>(r.blocks, [](const Block& b) { return b.stage; }));
-  file.write_column("blocks/downsampling",
-                    column<std::int64_t>(r.blocks, [](const Block& b) { return b.downsamples; }));
-  file.write_column(
-      "blocks/shared_preactivation",
-      column<std::int64_t>(r.blocks, [](const Block& b) { return b.shared_preactivation; }));
-}
-
 // Tables that follow from the rest, for readers of the file.
 void write_summaries(io::H5& file, const LesionResult& r) {
   const Study study = r.options.study;
@@ -142,49 +118,6 @@ void write_summaries(io::H5& file, const LesionResult& r) {
   if (study == Study::pairs && r.whole()) file.write("pairs/interaction", pair_interactions(r));
 }
 
-class Reader {
- public:
-  explicit Reader(const io::H5& file) : file_(file) {}
-
-  std::vector<std::int64_t> ints(const std::string& name, std::size_t rows) const {
-    return sized(name, file_.read_ints(name), rows);
-  }
-  std::vector<double> reals(const std::string& name, std::size_t rows) const {
-    return sized(name, file_.read_doubles(name), rows);
-  }
-  std::vector<std::string> texts(const std::string& name, std::size_t rows) const {
-    return sized(name, file_.read_strings(name), rows);
-  }
-  Tensor matrix(const std::string& name, std::size_t rows, std::size_t columns, Dtype dtype) const {
-    const Shape wanted{static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)};
-    if (file_.shape(name) != wanted || file_.dtype(name) != dtype) {
-      fail(ErrorKind::input, "{}: {} is {} {}; expected {} {}", file_.name(), name,
-           to_string(file_.dtype(name)), to_string(file_.shape(name)), to_string(dtype),
-           to_string(wanted));
-    }
-    return file_.read(name, Tag::workspace);
-  }
-  std::int64_t number(const char* name, std::int64_t least, std::int64_t most) const {
-    const std::int64_t value = file_.get_int("study", name);
-    if (value < least || value > most) {
-      fail(ErrorKind::input, "{}: {} of the study is {}; expected {} to {}", file_.name(), name,
-           value, least, most);
-    }
-    return value;
-  }
-
- private:
-  template <class T>
-  std::vector<T> sized(const std::string& name, std::vector<T> values, std::size_t rows) const {
-    if (values.size() != rows) {
-      fail(ErrorKind::input, "{}: {} has {} rows instead of {}", file_.name(), name, values.size(),
-           rows);
-    }
-    return values;
-  }
-  const io::H5& file_;
-};
-
 bool is_order(const Lesion& lesion) {
   std::vector<bool> seen(lesion.places.size(), false);
   for (const Place& place : lesion.places) {
@@ -213,18 +146,9 @@ std::int64_t lesions_wanted(const LesionResult& r) {
 }
 
 void read_tables(const io::H5& file, LesionResult& r) {
-  const Reader in(file);
-  const auto names = file.read_strings("blocks/name");
-  const std::size_t n = names.size();
-  if (n > static_cast<std::size_t>(most_blocks)) {
-    fail(ErrorKind::input, "{}: has {} blocks; expected at most {}", file.name(), n, most_blocks);
-  }
-  const auto stage = in.texts("blocks/stage", n);
-  const auto down = in.ints("blocks/downsampling", n),
-             shared = in.ints("blocks/shared_preactivation", n);
-  for (std::size_t b = 0; b < n; ++b) {
-    r.blocks.push_back({names[b], stage[b], down[b] != 0, shared[b] != 0});
-  }
+  const ResultReader in(file);
+  r.blocks = read_blocks(file);
+  const std::size_t n = r.blocks.size();
   r.class_names = file.read_strings("classes");
   r.index = file.read_ints("lesions/index");
   const std::size_t rows = r.index.size(), classes = r.class_names.size();
@@ -235,11 +159,15 @@ void read_tables(const io::H5& file, LesionResult& r) {
              nonfinite = in.ints("lesions/nonfinite", rows);
   const auto loss = in.reals("lesions/loss_sum", rows),
              confidence = in.reals("lesions/confidence_sum", rows);
-  const Tensor block = in.matrix("paths/block", rows, n, Dtype::i32),
-               branch = in.matrix("paths/branch", rows, n, Dtype::f32),
-               shortcut = in.matrix("paths/shortcut", rows, n, Dtype::f32),
-               noise = in.matrix("paths/noise", rows, n, Dtype::f32),
-               by_class = in.matrix("class_errors", rows, classes, Dtype::i64);
+  const auto matrix = [&](const char* name, std::size_t columns, Dtype dtype) {
+    return in.tensor(name, {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)},
+                     dtype);
+  };
+  const Tensor block = matrix("paths/block", n, Dtype::i32),
+               branch = matrix("paths/branch", n, Dtype::f32),
+               shortcut = matrix("paths/shortcut", n, Dtype::f32),
+               noise = matrix("paths/noise", n, Dtype::f32),
+               by_class = matrix("class_errors", classes, Dtype::i64);
   if (rows == 0 || r.index.front() != 0) {
     fail(ErrorKind::input, "{}: the intact network is not the first of lesions", file.name());
   }
@@ -281,9 +209,7 @@ void read_tables(const io::H5& file, LesionResult& r) {
 }  // namespace
 
 io::H5 to_h5(const LesionResult& r, bool paths) {
-  io::H5 file = io::H5::create();
-  schema::mark(file, schema::Format::result);
-  file.set("/", schema::kind_attribute, kind);
+  io::H5 file = start_result(kind);
   file.set("/", "arch", r.arch);
   file.set("study", "study", to_string(r.options.study));
   file.set("study", "trials", r.options.trials);
@@ -300,11 +226,10 @@ io::H5 to_h5(const LesionResult& r, bool paths) {
   file.set("study", "shard", r.shard.index);
   file.set("study", "shards", r.shard.count);
   file.set("study", "lesions", r.total);
-  if (std::any_of(r.blocks.begin(), r.blocks.end(),
-                  [](const auto& b) { return b.shared_preactivation; })) {
+  if (any_shares_preactivation(r.blocks)) {
     file.set("study", "shortcut_of_shared_preactivation", "takes the activated input");
   }
-  write_blocks(file, r);
+  write_blocks(file, r.blocks);
   write_lesions(file, r);
   write_matrices(file, r);
   if (r.done == r.images) write_summaries(file, r);
@@ -312,12 +237,8 @@ io::H5 to_h5(const LesionResult& r, bool paths) {
 }
 
 LesionResult read_lesions(const io::H5& file) {
-  schema::check(file, schema::Format::result);
-  if (file.get_string("/", schema::kind_attribute) != kind) {
-    fail(ErrorKind::input, "{}: is a result of kind '{}'; expected one of resnet-lesion",
-         file.name(), file.get_string("/", schema::kind_attribute));
-  }
-  const Reader in(file);
+  check_kind(file, kind, "resnet-lesion");
+  const ResultReader in(file);
   LesionResult r;
   try {
     r.options.study = parse_study(file.get_string("study", "study"));
@@ -341,84 +262,6 @@ LesionResult read_lesions(const io::H5& file) {
   r.total = in.number("lesions", 1, most_cells);
   read_tables(file, r);
   return r;
-}
-
-LesionResult merge(std::vector<LesionResult> shards, const std::vector<std::string>& names) {
-  require(!shards.empty() && shards.size() == names.size(), "merge: {} shards, {} names",
-          shards.size(), names.size());
-  LesionResult& first = shards.front();
-  std::vector<bool> seen(static_cast<std::size_t>(first.total), false);
-  std::vector<bool> have(static_cast<std::size_t>(first.shard.count), false);
-  LesionResult all = first;
-  all.index.clear();
-  all.lesions.clear();
-  all.tallies.clear();
-  for (std::size_t s = 0; s < shards.size(); ++s) {
-    const LesionResult& part = shards[s];
-    const auto same = [&](bool holds, const char* what) {
-      if (!holds) {
-        fail(ErrorKind::input, "{} and {} do not belong together: another {}", names.front(),
-             names[s], what);
-      }
-    };
-    same(part.options.study == first.options.study, "study");
-    same(part.arch == first.arch && part.model_digest == first.model_digest, "model");
-    same(part.data_digest == first.data_digest && part.split == first.split, "data set");
-    same(part.images == first.images && part.done == first.done, "number of images");
-    same(part.options.seed == first.options.seed, "seed");
-    same(part.options.trials == first.options.trials && part.options.sigma == first.options.sigma,
-         "set of options");
-    same(part.precision == first.precision && part.recalibrated == first.recalibrated, "precision");
-    same(part.total == first.total && part.shard.count == first.shard.count &&
-             part.blocks == first.blocks && part.class_names == first.class_names,
-         "set of lesions");
-    same(part.tallies.front().errors == first.tallies.front().errors,
-         "intact network (its errors differ)");
-    const auto at = static_cast<std::size_t>(part.shard.index);
-    if (have[at]) {
-      fail(ErrorKind::input, "{}: shard {} was given twice", names[s], to_string(part.shard));
-    }
-    have[at] = true;
-    for (std::size_t i = s == 0 ? 0 : 1; i < part.lesions.size(); ++i) {
-      const auto index = static_cast<std::size_t>(part.index[i]);
-      if (seen[index])
-        fail(ErrorKind::input, "{}: lesion {} twice", names[s], part.lesions[i].name);
-      seen[index] = true;
-      all.index.push_back(part.index[i]);
-      all.lesions.push_back(part.lesions[i]);
-      all.tallies.push_back(part.tallies[i]);
-    }
-  }
-  const std::string missing = missing_shards(have);
-  if (!missing.empty() && shards.size() > 1) {
-    fail(ErrorKind::input, "{} shards of {}: {} missing", shards.size(), first.shard.count,
-         missing);
-  }
-  // In the order of the study.
-  std::vector<std::size_t> order(all.index.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return all.index[a] < all.index[b]; });
-  LesionResult sorted = all;
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    sorted.index[i] = all.index[order[i]];
-    sorted.lesions[i] = all.lesions[order[i]];
-    sorted.tallies[i] = all.tallies[order[i]];
-  }
-  if (shards.size() > 1) sorted.shard = {};
-  if (shards.size() > 1 && !sorted.whole()) {
-    fail(ErrorKind::input, "{}: the shards hold {} lesions of {}", names.front(),
-         sorted.lesions.size(), sorted.total);
-  }
-  return sorted;
-}
-
-LesionResult read_lesions(const std::vector<std::string>& paths) {
-  std::vector<LesionResult> parts;
-  for (const std::string& path : paths) {
-    parts.push_back(read_lesions(schema::open(path, schema::Format::result)));
-  }
-  return merge(std::move(parts), paths);
 }
 
 }  // namespace rn::study

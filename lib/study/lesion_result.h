@@ -8,14 +8,11 @@
 #include "base/shard.h"
 #include "io/h5.h"
 #include "io/json.h"
-#include "io/provenance.h"
 #include "study/lesion.h"
+#include "study/study_block.h"
 #include "study/tally.h"
 
 namespace rn::study {
-
-// Of networks in results: some of what follows from these takes time that grows with the square.
-constexpr std::int64_t most_blocks = 10000;
 
 using rn::Shard;
 
@@ -30,12 +27,7 @@ struct LesionResult {
   std::int64_t total = 0;         // lesions of the whole study, the intact network included
   std::vector<std::string> class_names;
 
-  struct Block {
-    std::string name, stage;
-    bool downsamples = false, shared_preactivation = false;
-    bool operator==(const Block&) const = default;
-  };
-  std::vector<Block> blocks;
+  std::vector<StudyBlock> blocks;
 
   std::vector<std::int64_t> index;  // of each lesion in the whole study's list; 0 first
   std::vector<Lesion> lesions;

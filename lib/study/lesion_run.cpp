@@ -1,16 +1,11 @@
 #include "study/lesion_run.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
-#include <numeric>
 
 #include "base/log.h"
 #include "data/batcher.h"
 #include "device/ledger.h"
-#include "io/file.h"
 #include "io/schema.h"
 #include "study/prefix_tree.h"
 #include "study/recalibrate.h"
@@ -27,25 +22,18 @@ constexpr std::int64_t most_images = 250;  // of a slice: what resnet-eval takes
 
 struct Job {
   const LesionRun& run;
+  StudyFiles files;
   train::LoadedModel model;
   train::Samples samples;
   LesionResult result;
   std::int64_t slice = most_images;
   TreeCost cost;
-  std::string checkpoint;
 };
-
-std::string checkpoint_of(const LesionRun& run) {
-  return run.output.empty() || run.output == "-" ? "" : run.output + ".ckpt";
-}
 
 void check_options(const LesionRun& run) {
   if (run.options.trials < 1) fail(ErrorKind::usage, "--trials must be at least 1");
   if (run.options.study == Study::noise && !(run.options.sigma > 0)) {
     fail(ErrorKind::usage, "--noise must be more than 0, not {}", run.options.sigma);
-  }
-  if (run.resume && checkpoint_of(run).empty()) {
-    fail(ErrorKind::usage, "--resume needs an output file to keep a checkpoint beside");
   }
 }
 
@@ -65,10 +53,7 @@ void describe(Job& job, const std::string& digest) {
   r.images = static_cast<std::int64_t>(job.samples.indices.size());
   r.shard = run.shard;
   r.class_names = file.class_names;
-  for (const nn::BlockSpec& block : file.spec.blocks) {
-    r.blocks.push_back({block.name, block.stage(), block.downsamples(),
-                        block.preactivation == nn::Preactivation::shared});
-  }
+  r.blocks = blocks_of(file.spec);
   std::vector<Lesion> all = lesions_of(file.spec, run.options);
   r.total = static_cast<std::int64_t>(all.size());
   for (std::int64_t i = 0; i < r.total; ++i) {
@@ -81,28 +66,16 @@ void describe(Job& job, const std::string& digest) {
 
 Job prepare(const LesionRun& run) {
   check_options(run);
-  const std::string checkpoint = checkpoint_of(run);
-  if (!run.output.empty()) io::check_output(run.output, run.force || run.resume);
-  if (!checkpoint.empty()) {
-    if (::access(checkpoint.c_str(), F_OK) == 0 && !run.resume && !run.force) {
-      fail(ErrorKind::usage,
-           "{}: the checkpoint of an unfinished study; --resume goes on with it, --force starts "
-           "over",
-           checkpoint);
-    }
-    io::check_output(checkpoint, true);
-  }
-  io::Bytes bytes = io::read_file(run.model);
-  const std::string digest = io::sha256(bytes);
-  const std::string name = run.model == "-" ? "stdin" : run.model;
-  const io::H5 h5 = io::H5::open_image(std::move(bytes), name,
-                                       io::schema::expectation(io::schema::Format::model));
-  train::LoadedModel model = train::load_model(h5, run.dtype, run.device);
+  StudyFiles files(run);
+  const io::schema::Digested opened =
+      io::schema::open_digested(run.model, io::schema::Format::model);
+  train::LoadedModel model = train::load_model(opened.file, run.dtype, run.device);
+  const std::string& name = opened.file.name();
   const std::string uri = train::data_uri(run.data, model.file, name);
   train::Samples samples = train::open_samples(uri, run.split, run.limit, model.file, name);
   train::check_fits(model.file.spec, samples.source->info());
-  Job job{run, std::move(model), std::move(samples), {}, most_images, {}, checkpoint};
-  describe(job, digest);
+  Job job{run, std::move(files), std::move(model), std::move(samples), {}, most_images, {}};
+  describe(job, opened.digest);
   job.cost = PrefixTree(job.model.file.spec, job.result.lesions).cost(run.dtype);
   job.slice = std::clamp<std::int64_t>(
       run.memory_limit / std::max<std::int64_t>(job.cost.bytes_per_image, 1), 0, most_images);
@@ -123,7 +96,7 @@ bool same_study(const LesionResult& a, const LesionResult& b) {
 
 // What is there already, from a checkpoint or a finished output of the same study.
 bool take_up(Job& job, const std::string& path, bool finished) {
-  if (!job.run.resume || ::access(path.c_str(), F_OK) != 0) return false;
+  if (!job.files.resumes(path)) return false;
   LesionResult found = read_lesions(io::schema::open(path, io::schema::Format::result));
   if (!same_study(found, job.result) || (finished && found.done != found.images)) {
     fail(ErrorKind::usage, "{}: is of another study; --force without --resume starts over", path);
@@ -133,7 +106,7 @@ bool take_up(Job& job, const std::string& path, bool finished) {
   return true;
 }
 
-io::Bytes bytes_of(const Job& job, bool volatile_fields) {
+io::Bytes bytes_of(const Job& job, bool volatile_fields = false) {
   io::H5 file = to_h5(job.result, volatile_fields);
   io::Provenance provenance = job.run.provenance;
   train::add_backend(provenance, job.run.dtype);
@@ -157,7 +130,6 @@ data::Batcher batches_of(const Job& job, std::int64_t from) {
 // Lesions with statistics of their own share nothing: each is a network of its own, for all images.
 // Returns the reason to stop, or "".
 std::string run_recalibrated(Job& job, Progress& progress) {
-  const auto stop = [&] { return job.run.stop ? job.run.stop() : std::string(); };
   std::string reason;
   const data::Normalization& normalization = job.model.file.normalization;
   const auto source = data::open_source(job.result.data, data::Split::train, job.run.recalibrate);
@@ -167,7 +139,7 @@ std::string run_recalibrated(Job& job, Progress& progress) {
   const nn::Pass pass{pool};
   std::vector<std::vector<Tensor>> recalibrated;
   for (const Lesion& lesion : job.result.lesions) {
-    if (reason = stop(); !reason.empty()) return reason;
+    if (reason = job.run.stopped(); !reason.empty()) return reason;
     apply(network, lesion);
     recalibrate(network, *source, normalization, job.run.recalibrate);
     recalibrated.push_back(statistics_of(network));
@@ -177,7 +149,7 @@ std::string run_recalibrated(Job& job, Progress& progress) {
   data::Batcher batcher = batches_of(job, job.result.done);
   SliceTally slice(job.result.tallies, job.model.file.spec.classes);
   while (const data::Batch* batch = batcher.next()) {
-    if (reason = stop(); !reason.empty()) break;
+    if (reason = job.run.stopped(); !reason.empty()) break;
     slice.begin(batch->labels);
     for (std::size_t i = 0; i < job.result.lesions.size(); ++i) {
       restore(network, recalibrated[i]);
@@ -202,27 +174,15 @@ std::string run_slices(Job& job, Progress& progress) {
   TensorPool pool(job.model.network.store().device());
   const nn::Pass pass{pool};
   data::Batcher batcher = batches_of(job, r.done);
-  auto saved = Clock::now();
   while (const data::Batch* batch = batcher.next()) {
-    if (const std::string reason = job.run.stop ? job.run.stop() : ""; !reason.empty()) {
-      return reason;
-    }
+    if (std::string reason = job.run.stopped(); !reason.empty()) return reason;
     slice.begin(batch->labels);
     tree.run(job.model.network, batch->images, batch->indices.front(), job.run.options.seed, pass,
              [&](std::size_t lesion, const Tensor& logits) { slice.add(lesion, logits); });
     slice.end();
     r.done += batch->labels.dim(0);
     progress.advance(r.done, fmt::format("intact error {:.2f} %", r.tallies.front().error()));
-    const bool due =
-        std::chrono::duration<double>(Clock::now() - saved).count() >= job.run.checkpoint_seconds;
-    if (!job.checkpoint.empty() && due && r.done < r.images) {
-      try {
-        io::write_file(job.checkpoint, bytes_of(job, false));
-      } catch (const Error& error) {
-        warn("{}; the study goes on", error.what());
-      }
-      saved = Clock::now();
-    }
+    if (r.done < r.images) job.files.keep([&] { return bytes_of(job); });
   }
   return "";
 }
@@ -278,8 +238,9 @@ LesionOutcome run_lesions(const LesionRun& run) {
     outcome.message = fmt::format("{}: complete already, nothing to do", run.output);
     return outcome;
   }
-  if (take_up(job, job.checkpoint, false)) {
-    info("going on from {}: {} of {} images", job.checkpoint, job.result.done, job.result.images);
+  if (take_up(job, job.files.checkpoint(), false)) {
+    info("going on from {}: {} of {} images", job.files.checkpoint(), job.result.done,
+         job.result.images);
   }
   NoProgress quiet;
   Progress& progress = run.progress ? *run.progress : quiet;
@@ -288,21 +249,12 @@ LesionOutcome run_lesions(const LesionRun& run) {
       run.recalibrate > 0 ? run_recalibrated(job, progress) : run_slices(job, progress);
   progress.end();
   if (!reason.empty()) {
-    if (job.checkpoint.empty()) {
-      fail(ErrorKind::failed, "stopped by {}; nothing is saved: there is no output file", reason);
-    }
-    io::write_file(job.checkpoint, bytes_of(job, false));
-    outcome.stopped = true;
-    outcome.message = fmt::format(
-        "stopped by {}: {} of {} images are done, saved in {}; the same "
-        "command with --resume goes on",
-        reason, job.result.done, job.result.images, job.checkpoint);
+    job.files.stop(
+        reason, fmt::format("{} of {} images", job.result.done, job.result.images),
+        [&] { return bytes_of(job); }, outcome);
     return outcome;
   }
-  if (!run.output.empty()) {
-    io::write_file(run.output, bytes_of(job, run.volatile_provenance));
-    if (!job.checkpoint.empty()) ::unlink(job.checkpoint.c_str());
-  }
+  job.files.finish([&] { return bytes_of(job, run.volatile_provenance); });
   outcome.result = std::move(job.result);
   return outcome;
 }

@@ -3,8 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "io/file.h"
-#include "io/schema.h"
+#include "study/result_file.h"
 
 namespace rn::study {
 namespace {
@@ -72,15 +71,9 @@ std::vector<NamedStudy> studies_of(std::vector<LesionResult> parts,
 
 LesionResult merge_files(const std::vector<std::string>& paths,
                          std::vector<io::Provenance::Input>& inputs) {
-  namespace schema = io::schema;
-  std::vector<LesionResult> parts;
-  for (const std::string& path : paths) {
-    io::Bytes bytes = io::read_file(path);
-    inputs.push_back({path, io::sha256(bytes)});
-    parts.push_back(read_lesions(io::H5::open_image(std::move(bytes), path == "-" ? "stdin" : path,
-                                                    schema::expectation(schema::Format::result))));
-    demand_finished(parts.back(), path);
-  }
+  std::vector<LesionResult> parts =
+      read_parts(paths, inputs, [](const io::H5& file) { return read_lesions(file); });
+  for (std::size_t i = 0; i < parts.size(); ++i) demand_finished(parts[i], paths[i]);
   LesionResult all = merge(std::move(parts), paths);
   demand_whole(all, paths.front());
   return all;

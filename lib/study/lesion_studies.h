@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "io/provenance.h"
 #include "study/lesion_result.h"
 
 namespace rn::study {

@@ -18,7 +18,7 @@ bool by_block(Study study) {
 const Tally& intact(const LesionResult& result) { return result.tallies.front(); }
 
 // Of lesion i >= 1 of a whole study by blocks: lesions follow the table.
-const LesionResult::Block* block_of(const LesionResult& result, std::size_t lesion) {
+const StudyBlock* block_of(const LesionResult& result, std::size_t lesion) {
   const std::int64_t block = result.index[lesion] - 1;
   if (!by_block(result.options.study) || block < 0) return nullptr;
   return &result.blocks[static_cast<std::size_t>(block)];

@@ -47,14 +47,12 @@ Forward forward_macs(const models::Network& network) {
   const auto strided = [&](std::int64_t size) {
     return (size + 2 * stem.pad - stem.kernel) / stem.stride + 1;
   };
-  Size at{strided(spec.height), strided(spec.width)};
-  const Size stem_out = at;
-  if (stem.max_pool) at = {(at.h - 1) / 2 + 1, (at.w - 1) / 2 + 1};
+  const Size stem_out{strided(spec.height), strided(spec.width)};
+  const std::vector<Shape> at = models::boundary_shapes(spec);
   std::vector<Size> in, out;
-  for (const nn::BlockSpec& block : spec.blocks) {
-    in.push_back({at.h / block.pool, at.w / block.pool});
-    at = {block.output_size(at.h), block.output_size(at.w)};
-    out.push_back(at);
+  for (std::size_t b = 0; b < spec.blocks.size(); ++b) {
+    in.push_back({at[b][1] / spec.blocks[b].pool, at[b][2] / spec.blocks[b].pool});
+    out.push_back({at[b + 1][1], at[b + 1][2]});
   }
   Forward total;
   total.blocks.resize(spec.blocks.size());

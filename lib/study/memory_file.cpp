@@ -2,14 +2,11 @@
 #include <cmath>
 #include <optional>
 
-#include "base/error.h"
-#include "io/schema.h"
 #include "study/memory_result.h"
+#include "study/result_file.h"
 
 namespace rn::study {
 namespace {
-
-namespace schema = io::schema;
 
 constexpr const char* kind = "memory";
 constexpr const char* study = "study";
@@ -23,27 +20,19 @@ class Writer {
 
   template <class F>
   void text(const char* name, F&& value) {
-    file_.write_column(path(name), column<std::string>(value));
+    file_.write_column(path(name), column<std::string>(rows_, value));
   }
   template <class F>
   void integer(const char* name, F&& value, const char* units = "") {
-    file_.write_column(path(name), column<std::int64_t>(value), units);
+    file_.write_column(path(name), column<std::int64_t>(rows_, value), units);
   }
   template <class F>
   void real(const char* name, F&& value, const char* units = "") {
-    file_.write_column(path(name), column<double>(value), units);
+    file_.write_column(path(name), column<double>(rows_, value), units);
   }
 
  private:
   std::string path(const char* name) const { return std::string(group_) + "/" + name; }
-  template <class T, class F>
-  std::vector<T> column(F&& value) const {
-    std::vector<T> out;
-    out.reserve(rows_.size());
-    for (const Row& row : rows_) out.push_back(static_cast<T>(value(row)));
-    return out;
-  }
-
   io::H5& file_;
   const char* group_;
   const std::vector<Row>& rows_;
@@ -361,9 +350,7 @@ void read_exactness(const io::H5& file, MemoryResult& r) {
 }  // namespace
 
 io::H5 to_h5(const MemoryResult& r) {
-  io::H5 file = io::H5::create();
-  schema::mark(file, schema::Format::result);
-  file.set("/", schema::kind_attribute, kind);
+  io::H5 file = start_result(kind);
   file.set(study, "batch", r.batch);
   file.set(study, "steps", r.steps);
   file.set(study, "train_steps", r.train_steps);
@@ -377,12 +364,7 @@ io::H5 to_h5(const MemoryResult& r) {
 }
 
 MemoryResult read_memory(const io::H5& file) {
-  schema::check(file, schema::Format::result);
-  const std::string found = file.get_string("/", schema::kind_attribute);
-  if (found != kind) {
-    fail(ErrorKind::input, "{}: a result of kind '{}'; expected one of revnet-memprof", file.name(),
-         found);
-  }
+  check_kind(file, kind, "revnet-memprof");
   MemoryResult r;
   r.batch = file.get_int(study, "batch");
   r.steps = file.get_int(study, "steps");

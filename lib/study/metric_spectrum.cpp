@@ -63,18 +63,7 @@ MetricSpectrum::MetricSpectrum(const models::Network& network, OutputMetric metr
            block.name, to_string(block.kind));
     }
   }
-  std::int64_t height = (spec.height + 2 * spec.stem.pad - spec.stem.kernel) / spec.stem.stride + 1;
-  std::int64_t width = (spec.width + 2 * spec.stem.pad - spec.stem.kernel) / spec.stem.stride + 1;
-  if (spec.stem.max_pool) {
-    height = (height - 1) / 2 + 1;
-    width = (width - 1) / 2 + 1;
-  }
-  shapes_.push_back({1, height, width, spec.stem.out});
-  for (const nn::BlockSpec& block : spec.blocks) {
-    height = block.output_size(height);
-    width = block.output_size(width);
-    shapes_.push_back({1, height, width, block.out});
-  }
+  shapes_ = models::boundary_shapes(spec);
 }
 
 std::vector<std::string> MetricSpectrum::names() const {

@@ -1,37 +1,19 @@
-// Results of resnet-paths as HDF5, and shards of them put together.
+// Results of resnet-paths as HDF5.
 #include <algorithm>
 #include <cmath>
 
-#include "base/error.h"
 #include "io/provenance.h"
-#include "io/schema.h"
 #include "study/paths_result.h"
+#include "study/result_file.h"
 
 namespace rn::study {
 namespace {
 
-namespace schema = io::schema;
 using rn::to_string;
 
 constexpr const char* kind = "paths";
 constexpr const char* study = "study";
 constexpr std::int64_t most_images = std::int64_t{1} << 31;
-
-template <class T, class Row, class F>
-std::vector<T> column(const std::vector<Row>& rows, F&& value) {
-  std::vector<T> out;
-  out.reserve(rows.size());
-  for (const Row& row : rows) out.push_back(static_cast<T>(value(row)));
-  return out;
-}
-
-Tensor tensor_of(const std::vector<double>& values, const Shape& shape) {
-  Tensor tensor(shape, Dtype::f64, Tag::workspace);
-  require(static_cast<std::int64_t>(values.size()) == tensor.size(), "{} values for {}",
-          values.size(), to_string(shape));
-  std::copy(values.begin(), values.end(), tensor.data<double>());
-  return tensor;
-}
 
 void append(std::vector<double>& to, const std::vector<double>& from) {
   to.insert(to.end(), from.begin(), from.end());
@@ -130,71 +112,22 @@ void write_sampled(io::H5& file, const PathsResult& r) {
   if (!counted.empty()) file.write_column("sampled_by_length/counted_share", counted);
 }
 
-class Reader {
- public:
-  explicit Reader(const io::H5& file) : file_(file) {}
-
-  std::int64_t number(const char* name, std::int64_t least, std::int64_t most) const {
-    const std::int64_t value = file_.get_int(study, name);
-    if (value < least || value > most) {
-      fail(ErrorKind::input, "{}: {} of the study is {}; expected {} to {}", file_.name(), name,
-           value, least, most);
-    }
-    return value;
-  }
-  // Of exactly this shape; not negative numbers, none of them NaN, if `norms`.
-  std::vector<double> reals(const std::string& name, const Shape& shape, bool norms) const {
-    if (file_.shape(name) != shape || file_.dtype(name) != Dtype::f64) {
-      fail(ErrorKind::input, "{}: {} is {} {}; expected float64 {}", file_.name(), name,
-           to_string(file_.dtype(name)), to_string(file_.shape(name)), to_string(shape));
-    }
-    const Tensor tensor = file_.read(name, Tag::workspace);
-    const auto span = tensor.span<double>();
-    if (norms && std::any_of(span.begin(), span.end(), [](double x) { return !(x >= 0); })) {
-      fail(ErrorKind::input, "{}: {} holds norms that cannot be", file_.name(), name);
-    }
-    return {span.begin(), span.end()};
-  }
-  std::vector<std::int64_t> ints(const std::string& name, std::int64_t least,
-                                 std::int64_t most) const {
-    std::vector<std::int64_t> values = file_.read_ints(name);
-    for (const std::int64_t value : values) {
-      if (value < least || value > most) {
-        fail(ErrorKind::input, "{}: {} holds {}; expected {} to {}", file_.name(), name, value,
-             least, most);
-      }
-    }
-    return values;
-  }
-  template <class T>
-  std::vector<T> sized(const std::string& name, std::vector<T> values, std::size_t rows) const {
-    if (values.size() != rows) {
-      fail(ErrorKind::input, "{}: {} has {} rows instead of {}", file_.name(), name, values.size(),
-           rows);
-    }
-    return values;
-  }
-
- private:
-  const io::H5& file_;
-};
-
 std::vector<double> piece(const std::vector<double>& from, std::int64_t begin, std::int64_t size) {
   return {from.begin() + begin, from.begin() + begin + size};
 }
 
-void read_spectrum(const io::H5& file, const Reader& in, PathsResult& r) {
+void read_spectrum(const io::H5& file, const ResultReader& in, PathsResult& r) {
   const std::int64_t lengths = r.lengths();
   std::int64_t images = 0, before = -1;
-  for (const std::int64_t index : in.ints("batches/index", 0, r.batch_count() - 1)) {
+  for (const std::int64_t index : in.within("batches/index", 0, r.batch_count() - 1)) {
     if (index <= before) fail(ErrorKind::input, "{}: batches out of order", file.name());
     before = index;
     images += r.batch_size(index);
     r.batches.push_back({index, {}});
   }
-  const auto whole = in.reals("images/whole", {images}, true),
-             norms = in.reals("images/norm", {images, lengths}, true),
-             shares = in.reals("images/share", {images, lengths}, false);
+  const auto whole = in.norms("images/whole", {images}),
+             norms = in.norms("images/norm", {images, lengths}),
+             shares = in.values("images/share", {images, lengths});
   std::int64_t at = 0;
   for (auto& batch : r.batches) {
     const std::int64_t size = r.batch_size(batch.index);
@@ -207,8 +140,8 @@ void read_spectrum(const io::H5& file, const Reader& in, PathsResult& r) {
     if (!(r.options.exact.*part.asked)) continue;
     const auto count = static_cast<std::int64_t>(r.batches.size());
     const Shape shape{count, part.rows, part.columns};
-    const auto part_norms = in.reals(fmt::format("batches/{}_norm", part.name), shape, true),
-               part_shares = in.reals(fmt::format("batches/{}_share", part.name), shape, false);
+    const auto part_norms = in.norms(fmt::format("batches/{}_norm", part.name), shape),
+               part_shares = in.values(fmt::format("batches/{}_share", part.name), shape);
     const std::int64_t cells = part.rows * part.columns;
     for (std::int64_t b = 0; b < count; ++b) {
       r.batches[static_cast<std::size_t>(b)].spectrum.*
@@ -218,27 +151,27 @@ void read_spectrum(const io::H5& file, const Reader& in, PathsResult& r) {
   }
 }
 
-void read_sampled(const io::H5& file, const Reader& in, PathsResult& r) {
+void read_sampled(const io::H5& file, const ResultReader& in, PathsResult& r) {
   SampleOptions& o = r.options.sampled;
-  o.lengths = in.ints("sampled/at", 0, r.n());
+  o.lengths = in.within("sampled/at", 0, r.n());
   if (o.lengths.empty() || !std::is_sorted(o.lengths.begin(), o.lengths.end()) ||
       std::adjacent_find(o.lengths.begin(), o.lengths.end()) != o.lengths.end()) {
     fail(ErrorKind::input, "{}: sampled/at is no list of lengths", file.name());
   }
-  const auto length = in.ints("sampled/length", 0, r.n());
-  const auto trial =
-      in.sized("sampled/trial", in.ints("sampled/trial", 0, o.trials - 1), length.size());
+  const auto length = in.within("sampled/length", 0, r.n());
+  const auto trial = in.ints("sampled/trial", length.size());
   const auto rows = static_cast<std::int64_t>(length.size());
-  const auto norm = in.reals("sampled/norm", {rows}, true);
+  const auto norm = in.norms("sampled/norm", {rows});
   const std::int64_t n = r.n() + 1;
   const auto boundaries =
-      o.boundaries ? in.reals("sampled/boundary_norm", {rows, n}, true) : std::vector<double>();
+      o.boundaries ? in.norms("sampled/boundary_norm", {rows, n}) : std::vector<double>();
   for (std::size_t i = 0; i < length.size(); ++i) {
     // Whole trials, in order, each with all lengths.
     const std::size_t each = o.lengths.size(), within = i % each;
     const bool follows =
         i == 0 || (within == 0 ? trial[i] > trial[i - 1] : trial[i] == trial[i - 1]);
-    if (length[i] != o.lengths[within] || !follows || length.size() % each != 0) {
+    const bool asked = trial[i] >= 0 && trial[i] < o.trials && length[i] == o.lengths[within];
+    if (!asked || !follows || length.size() % each != 0) {
       fail(ErrorKind::input, "{}: row {} of sampled is out of place", file.name(), i);
     }
     r.sampled.push_back({length[i], trial[i], norm[i], {}});
@@ -251,9 +184,7 @@ void read_sampled(const io::H5& file, const Reader& in, PathsResult& r) {
 }  // namespace
 
 io::H5 to_h5(const PathsResult& r, bool paths) {
-  io::H5 file = io::H5::create();
-  schema::mark(file, schema::Format::result);
-  file.set("/", schema::kind_attribute, kind);
+  io::H5 file = start_result(kind);
   file.set("/", "arch", r.arch);
   const PathsOptions& o = r.options;
   const auto flag = [&](const char* name, bool value) {
@@ -269,8 +200,7 @@ io::H5 to_h5(const PathsResult& r, bool paths) {
   file.set(study, "shard", r.shard.index);
   file.set(study, "shards", r.shard.count);
   file.set(study, "data", paths ? r.data : io::without_path(r.data));
-  if (std::any_of(r.blocks.begin(), r.blocks.end(),
-                  [](const auto& b) { return b.shared_preactivation; })) {
+  if (any_shares_preactivation(r.blocks)) {
     file.set(study, "shared_preactivation", "belongs to the shortcut and to the branch");
   }
   if (o.spectrum) {
@@ -291,16 +221,7 @@ io::H5 to_h5(const PathsResult& r, bool paths) {
     file.set(study, "trials", o.sampled.trials);
     flag("sample_boundaries", o.sampled.boundaries);
   }
-  using Block = LesionResult::Block;
-  file.write_column("blocks/name",
-                    column<std::string>(r.blocks, [](const Block& b) { return b.name; }));
-  file.write_column("blocks/stage",
-                    column<std::string>(r.blocks, [](const Block& b) { return b.stage; }));
-  file.write_column("blocks/downsampling",
-                    column<std::int64_t>(r.blocks, [](const Block& b) { return b.downsamples; }));
-  file.write_column(
-      "blocks/shared_preactivation",
-      column<std::int64_t>(r.blocks, [](const Block& b) { return b.shared_preactivation; }));
+  write_blocks(file, r.blocks);
   std::vector<std::int64_t> length;
   for (std::int64_t k = 0; k <= r.n(); ++k) length.push_back(k);
   file.write_column("lengths/length", length);
@@ -311,31 +232,14 @@ io::H5 to_h5(const PathsResult& r, bool paths) {
 }
 
 PathsResult read_paths(const io::H5& file) {
-  schema::check(file, schema::Format::result);
-  if (file.get_string("/", schema::kind_attribute) != kind) {
-    fail(ErrorKind::input, "{}: is a result of kind '{}'; expected one of resnet-paths",
-         file.name(), file.get_string("/", schema::kind_attribute));
-  }
-  const Reader in(file);
+  check_kind(file, kind, "resnet-paths");
+  const ResultReader in(file);
   PathsResult r;
   PathsOptions& o = r.options;
   r.arch = file.get_string("/", "arch");
-  const auto names = file.read_strings("blocks/name"),
-             stages = in.sized("blocks/stage", file.read_strings("blocks/stage"), names.size());
-  const auto down = in.sized("blocks/downsampling", file.read_ints("blocks/downsampling"),
-                             names.size()),
-             shared = in.sized("blocks/shared_preactivation",
-                               file.read_ints("blocks/shared_preactivation"), names.size());
-  if (names.empty() || names.size() > static_cast<std::size_t>(most_blocks)) {
-    fail(ErrorKind::input, "{}: has {} blocks; expected 1 to {}", file.name(), names.size(),
-         most_blocks);
-  }
-  for (std::size_t b = 0; b < names.size(); ++b) {
-    r.blocks.push_back({names[b], stages[b], down[b] != 0, shared[b] != 0});
-  }
-  const auto flag = [&](const char* name) { return in.number(name, 0, 1) != 0; };
-  o.spectrum = flag("spectrum");
-  o.sample = flag("sample");
+  r.blocks = read_blocks(file);
+  o.spectrum = in.flag("spectrum");
+  o.sample = in.flag("sample");
   r.model_digest = file.get_string(study, "model_sha256");
   r.precision = file.get_string(study, "precision");
   const std::string statistics = file.get_string(study, "statistics");
@@ -354,9 +258,9 @@ PathsResult read_paths(const io::H5& file) {
     r.images = in.number("images", 1, most_images);
     o.batch = in.number("batch", 1, most_images);
     o.exact.max_length = in.number("max_length", 0, r.n());
-    o.exact.boundaries = flag("boundaries");
-    o.exact.weights = flag("weights");
-    o.exact.blocks = flag("branches");
+    o.exact.boundaries = in.flag("boundaries");
+    o.exact.weights = in.flag("weights");
+    o.exact.blocks = in.flag("branches");
     read_spectrum(file, in, r);
   }
   if (o.sample) {
@@ -365,64 +269,10 @@ PathsResult read_paths(const io::H5& file) {
     r.sample_images = in.number("sample_images", 1, most_images);
     o.sampled.batch = in.number("sample_batch", 1, most_images);
     o.sampled.trials = in.number("trials", 1, most_images);
-    o.sampled.boundaries = flag("sample_boundaries");
+    o.sampled.boundaries = in.flag("sample_boundaries");
     read_sampled(file, in, r);
   }
   return r;
-}
-
-bool same_study(const PathsResult& a, const PathsResult& b) {
-  const PathsOptions &o = a.options, &p = b.options;
-  return o.spectrum == p.spectrum && o.sample == p.sample && o.seed == p.seed &&
-         o.exact.batch_statistics == p.exact.batch_statistics && a.arch == b.arch &&
-         a.model_digest == b.model_digest && a.precision == b.precision && a.blocks == b.blocks &&
-         a.shard.count == b.shard.count && a.data_digest == b.data_digest && a.split == b.split &&
-         a.images == b.images && o.batch == p.batch && a.lengths() == b.lengths() &&
-         o.exact.boundaries == p.exact.boundaries && o.exact.weights == p.exact.weights &&
-         o.exact.blocks == p.exact.blocks && a.sample_digest == b.sample_digest &&
-         a.sample_split == b.sample_split && a.sample_images == b.sample_images &&
-         o.sampled.batch == p.sampled.batch && o.sampled.trials == p.sampled.trials &&
-         o.sampled.boundaries == p.sampled.boundaries && o.sampled.lengths == p.sampled.lengths;
-}
-
-PathsResult merge(std::vector<PathsResult> shards, const std::vector<std::string>& names) {
-  require(!shards.empty() && shards.size() == names.size(), "merge: {} shards, {} names",
-          shards.size(), names.size());
-  PathsResult all = shards.front();
-  const Shard whole = all.shard;
-  std::vector<bool> have(static_cast<std::size_t>(whole.count), false);
-  for (std::size_t s = 0; s < shards.size(); ++s) {
-    const PathsResult& part = shards[s];
-    if (!same_study(part, shards.front())) {
-      fail(ErrorKind::input, "{} and {} do not belong together: another study, model or data",
-           names.front(), names[s]);
-    }
-    const auto at = static_cast<std::size_t>(part.shard.index);
-    if (have[at])
-      fail(ErrorKind::input, "{}: shard {} was given twice", names[s], to_string(part.shard));
-    have[at] = true;
-    if (s == 0) continue;
-    all.batches.insert(all.batches.end(), part.batches.begin(), part.batches.end());
-    all.sampled.insert(all.sampled.end(), part.sampled.begin(), part.sampled.end());
-  }
-  const std::string missing = missing_shards(have);
-  if (!missing.empty()) {
-    fail(ErrorKind::input, "{}: shards of {} are missing: {}", names.front(), whole.count, missing);
-  }
-  std::stable_sort(all.batches.begin(), all.batches.end(),
-                   [](const auto& a, const auto& b) { return a.index < b.index; });
-  std::stable_sort(all.sampled.begin(), all.sampled.end(),
-                   [](const SampledNorm& a, const SampledNorm& b) { return a.trial < b.trial; });
-  for (std::size_t i = 1; i < all.batches.size(); ++i) {
-    if (all.batches[i].index == all.batches[i - 1].index) {
-      fail(ErrorKind::input, "{}: batch {} twice", names.front(), all.batches[i].index);
-    }
-  }
-  if (!all.whole()) {
-    fail(ErrorKind::input, "{}: is not finished; resnet-paths --resume goes on", names.front());
-  }
-  all.shard = {};
-  return all;
 }
 
 }  // namespace rn::study

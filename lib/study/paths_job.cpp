@@ -1,7 +1,5 @@
 #include "study/paths_job.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <numeric>
 
@@ -11,29 +9,11 @@
 namespace rn::study {
 namespace {
 
-std::string checkpoint_of(const PathsRun& run) {
-  return run.output.empty() || run.output == "-" ? "" : run.output + ".ckpt";
-}
-
 void check_options(const PathsRun& run) {
   if (run.options.batch < 1 || run.options.sampled.batch < 1) {
     fail(ErrorKind::usage, "--batch must be at least 1");
   }
   if (run.options.sampled.trials < 1) fail(ErrorKind::usage, "--trials must be at least 1");
-  if (run.resume && checkpoint_of(run).empty()) {
-    fail(ErrorKind::usage, "--resume needs an output file to keep a checkpoint beside");
-  }
-}
-
-void check_outputs(const PathsRun& run, const std::string& checkpoint) {
-  if (!run.output.empty()) io::check_output(run.output, run.force || run.resume);
-  if (checkpoint.empty()) return;
-  if (::access(checkpoint.c_str(), F_OK) == 0 && !run.resume && !run.force) {
-    fail(ErrorKind::usage,
-         "{}: the checkpoint of an unfinished study; --resume goes on with it, --force starts over",
-         checkpoint);
-  }
-  io::check_output(checkpoint, true);
 }
 
 void describe(PathsJob& job, const std::string& digest, const std::string& uri) {
@@ -45,10 +25,7 @@ void describe(PathsJob& job, const std::string& digest, const std::string& uri) 
   r.precision = train::precision_name(run.dtype);
   r.data = uri;
   r.shard = run.shard;
-  for (const nn::BlockSpec& block : job.model.file.spec.blocks) {
-    r.blocks.push_back({block.name, block.stage(), block.downsamples(),
-                        block.preactivation == nn::Preactivation::shared});
-  }
+  r.blocks = blocks_of(job.model.file.spec);
   if (job.samples.source) {
     r.data_digest = job.samples.source->info().digest;
     r.split = to_string(run.split);
@@ -72,19 +49,16 @@ void describe(PathsJob& job, const std::string& digest, const std::string& uri) 
 
 PathsJob prepare_paths(const PathsRun& run) {
   check_options(run);
-  const std::string checkpoint = checkpoint_of(run);
-  check_outputs(run, checkpoint);
-  io::Bytes bytes = io::read_file(run.model);
-  const std::string digest = io::sha256(bytes);
-  const std::string name = run.model == "-" ? "stdin" : run.model;
-  const io::H5 h5 = io::H5::open_image(std::move(bytes), name,
-                                       io::schema::expectation(io::schema::Format::model));
-  train::LoadedModel model = train::load_model(h5, run.dtype, run.device);
+  StudyFiles files(run);
+  const io::schema::Digested opened =
+      io::schema::open_digested(run.model, io::schema::Format::model);
+  const std::string& name = opened.file.name();
+  train::LoadedModel model = train::load_model(opened.file, run.dtype, run.device);
   require_paths(model.file.spec);
   // Options are held against the network before data is read.
   if (run.options.spectrum) Spectrum(model.network, run.options.exact);
   if (run.options.sample) PathSampler(model.network, run.options.sampled);
-  PathsJob job{run, std::move(model), {}, {}, {}, checkpoint};
+  PathsJob job{.run = run, .files = std::move(files), .model = std::move(model)};
   std::string uri;
   if (run.options.spectrum || run.options.sample) {
     uri = train::data_uri(run.data, job.model.file, name);
@@ -96,8 +70,8 @@ PathsJob prepare_paths(const PathsRun& run) {
   };
   if (run.options.spectrum) job.samples = open(run.split, run.limit);
   if (run.options.sample) job.sample_from = open(run.sample_split, run.sample_limit);
-  describe(job, digest, uri);
-  job.plan = plan_paths(job);
+  describe(job, opened.digest, uri);
+  job.cost = plan_paths(job);
   return job;
 }
 
@@ -116,7 +90,7 @@ io::Bytes bytes_of(const PathsJob& job, bool volatile_fields) {
 
 // What is there already, from a checkpoint or a finished output of the same study.
 bool take_up(PathsJob& job, const std::string& path) {
-  if (!job.run.resume || ::access(path.c_str(), F_OK) != 0) return false;
+  if (!job.files.resumes(path)) return false;
   PathsResult found = read_paths(io::schema::open(path, io::schema::Format::result));
   if (!same_study(found, job.result) || found.shard != job.result.shard) {
     fail(ErrorKind::usage, "{}: is of another study; --force without --resume starts over", path);

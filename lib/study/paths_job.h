@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "io/file.h"
 #include "study/paths_run.h"
 #include "train/evaluate.h"
 #include "train/samples.h"
@@ -13,11 +12,11 @@ namespace rn::study {
 
 struct PathsJob {
   const PathsRun& run;
+  StudyFiles files;
   train::LoadedModel model;
-  train::Samples samples, sample_from;  // of the spectrum, of sampled paths
-  PathsResult result;
-  std::string checkpoint;
-  PathsPlan plan;
+  train::Samples samples = {}, sample_from = {};  // of the spectrum, of sampled paths
+  PathsResult result = {};
+  PathsPlan cost = {};
 };
 
 // Model and data, held against the options. Errors: as of run_paths.
@@ -27,7 +26,7 @@ PathsJob prepare_paths(const PathsRun& run);
 // usage (one image is too much).
 PathsPlan plan_paths(const PathsJob& job);
 
-// What a dry run says, into text and json. The time is that of the shortest paths, times the
+// What a dry run says, into plan and json. The time is that of the shortest paths, times the
 // number of products that all lengths take.
 void tell_plan(const PathsJob& job, PathsOutcome& outcome);
 
@@ -36,7 +35,7 @@ void tell_plan(const PathsJob& job, PathsOutcome& outcome);
 bool take_up(PathsJob& job, const std::string& path);
 
 // The result file.
-io::Bytes bytes_of(const PathsJob& job, bool volatile_fields);
+io::Bytes bytes_of(const PathsJob& job, bool volatile_fields = false);
 
 // The indices of this shard, of `count`, from `from` on.
 std::vector<std::int64_t> indices_of(const Shard& shard, std::int64_t count, std::int64_t from);

@@ -112,7 +112,7 @@ void tell_plan(const PathsJob& job, PathsOutcome& outcome) {
   const PathsResult& r = job.result;
   const SampleOptions& o = r.options.sampled;
   const models::NetworkSpec& spec = job.model.file.spec;
-  const std::int64_t few = std::max<std::int64_t>(1, std::min<std::int64_t>(job.plan.images, 16));
+  const std::int64_t few = std::max<std::int64_t>(1, std::min<std::int64_t>(job.cost.images, 16));
   double seconds = 0;
   std::int64_t products = 0;
   if (r.options.spectrum || r.options.sample) {
@@ -134,7 +134,7 @@ void tell_plan(const PathsJob& job, PathsOutcome& outcome) {
     once();
     const double product = once() / static_cast<double>(spectrum.products(-1) + r.n());
     if (r.options.spectrum) {
-      products = Spectrum(job.model.network, r.options.exact).products(job.plan.lengths);
+      products = Spectrum(job.model.network, r.options.exact).products(job.cost.lengths);
       seconds += product * static_cast<double>(products * r.images / r.shard.count);
     }
     if (r.options.sample) {
@@ -144,28 +144,28 @@ void tell_plan(const PathsJob& job, PathsOutcome& outcome) {
                  (1 + static_cast<double>(o.lengths.size()));
     }
   }
-  outcome.text = fmt::format("{}: {} blocks, paths of lengths 0 to {}\n", train::printable(r.arch),
+  outcome.plan = fmt::format("{}: {} blocks, paths of lengths 0 to {}\n", train::printable(r.arch),
                              r.n(), r.n());
   if (r.options.spectrum) {
-    outcome.text += fmt::format(
+    outcome.plan += fmt::format(
         "would take the spectrum of {} images of {} {}, {} products of blocks an image, {} images "
         "and {} lengths at a time\n",
-        r.images, r.data, r.split, products, job.plan.images, job.plan.lengths);
+        r.images, r.data, r.split, products, job.cost.images, job.cost.lengths);
   }
   if (r.options.sample) {
-    outcome.text += fmt::format("would sample {} lengths, {} trials of {} images each of {} {}\n",
+    outcome.plan += fmt::format("would sample {} lengths, {} trials of {} images each of {} {}\n",
                                 o.lengths.size(), o.trials, std::min(o.batch, r.sample_images),
                                 r.data, r.sample_split);
   }
-  outcome.text +=
-      fmt::format("about {:.0f} s, about {} MiB\n", seconds, (job.plan.bytes >> 20) + 1);
+  outcome.plan +=
+      fmt::format("about {:.0f} s, about {} MiB\n", seconds, (job.cost.bytes >> 20) + 1);
   outcome.json.add("dry_run", true)
       .add("blocks", r.n())
       .add("count", r.images)
       .add("products", products)
-      .add("images_at_a_time", job.plan.images)
-      .add("lengths_at_a_time", job.plan.lengths)
-      .add("bytes", job.plan.bytes)
+      .add("images_at_a_time", job.cost.images)
+      .add("lengths_at_a_time", job.cost.lengths)
+      .add("bytes", job.cost.bytes)
       .add("seconds", seconds);
 }
 

@@ -7,12 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "base/shard.h"
 #include "io/h5.h"
 #include "io/json.h"
-#include "study/lesion_result.h"
+#include "io/provenance.h"
 #include "study/path_lengths.h"
 #include "study/sampled_paths.h"
 #include "study/spectrum.h"
+#include "study/study_block.h"
 
 namespace rn::study {
 
@@ -32,7 +34,7 @@ struct PathsResult {
   std::int64_t images = 0;                  // of the spectrum
   std::int64_t sample_images = 0;           // that trials draw from
   Shard shard;                              // batches and trials index, index + count, ...
-  std::vector<LesionResult::Block> blocks;
+  std::vector<StudyBlock> blocks;
 
   struct Batch {
     std::int64_t index = 0;  // images index * options.batch, ...
@@ -81,6 +83,9 @@ io::H5 to_h5(const PathsResult& result, bool paths = true);
 PathsResult read_paths(const io::H5& file);
 // Several shards as one. Errors (input): of different studies, twice, missing.
 PathsResult merge(std::vector<PathsResult> shards, const std::vector<std::string>& names);
+// The same from their files; says in `inputs` what was read.
+PathsResult merge_paths(const std::vector<std::string>& paths,
+                        std::vector<io::Provenance::Input>& inputs);
 bool same_study(const PathsResult& a, const PathsResult& b);  // but for the shard
 
 // For the reader; `effective`: 0 or a share.

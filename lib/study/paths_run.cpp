@@ -1,24 +1,13 @@
 #include "study/paths_run.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <chrono>
 
 #include "base/log.h"
 #include "data/batcher.h"
-#include "io/file.h"
-#include "io/schema.h"
 #include "study/paths_job.h"
 
 namespace rn::study {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 data::Batcher batches_of(const PathsJob& job, const train::Samples& samples,
                          std::vector<std::int64_t> positions, std::int64_t batch) {
@@ -47,8 +36,6 @@ class Runner {
   }
 
  private:
-  std::string stopped() const { return job_.run.stop ? job_.run.stop() : std::string(); }
-
   std::string run_spectrum() {
     PathsResult& r = job_.result;
     const std::int64_t from = r.batches.empty() ? 0 : r.batches.back().index + 1;
@@ -62,7 +49,7 @@ class Runner {
     if (positions.empty()) return "";
     const auto total = static_cast<std::int64_t>(positions.size());
     SpectrumOptions options = r.options.exact;
-    options.slice = job_.plan.lengths;
+    options.slice = job_.cost.lengths;
     Spectrum spectrum(job_.model.network, options);
     TensorPool pool(job_.model.network.store().device());
     data::Batcher batcher = batches_of(job_, job_.samples, std::move(positions), r.options.batch);
@@ -73,9 +60,9 @@ class Runner {
       const data::Batch* batch = batcher.next();
       const std::int64_t size = batch->labels.dim(0);
       PathsResult::Batch part{index, spectrum.begin(size)};
-      for (std::int64_t first = 0; first < size; first += job_.plan.images) {
-        if (reason = stopped(); !reason.empty()) break;
-        const std::int64_t end = std::min(first + job_.plan.images, size);
+      for (std::int64_t first = 0; first < size; first += job_.cost.images) {
+        if (reason = job_.run.stopped(); !reason.empty()) break;
+        const std::int64_t end = std::min(first + job_.cost.images, size);
         if (end - first != before) pool.trim();  // memory of another size is of no use
         before = end - first;
         spectrum.run(batch->images.slice(first, end), batch->labels.slice(first, end), pool,
@@ -111,9 +98,9 @@ class Runner {
     std::int64_t done = 0;
     std::string reason;
     for (const std::int64_t trial : trials) {
-      if (reason = stopped(); !reason.empty()) break;
+      if (reason = job_.run.stopped(); !reason.empty()) break;
       const data::Batch* batch = batcher.next();
-      const auto norms = sampler.run(batch->images, batch->labels, trial, job_.plan.images, pool);
+      const auto norms = sampler.run(batch->images, batch->labels, trial, job_.cost.images, pool);
       r.sampled.insert(r.sampled.end(), norms.begin(), norms.end());
       progress_.advance(++done);
       checkpoint();
@@ -123,18 +110,11 @@ class Runner {
   }
 
   void checkpoint() {
-    if (job_.checkpoint.empty() || seconds_since(saved_) < job_.run.checkpoint_seconds) return;
-    try {
-      io::write_file(job_.checkpoint, bytes_of(job_, false));
-    } catch (const Error& error) {
-      warn("{}; the study goes on", error.what());
-    }
-    saved_ = Clock::now();
+    job_.files.keep([&] { return bytes_of(job_); });
   }
 
   PathsJob& job_;
   Progress& progress_;
-  Clock::time_point saved_ = Clock::now();
 };
 
 // Whether all of this shard is there.
@@ -150,7 +130,7 @@ bool complete(const PathsResult& r) {
 PathsOutcome run_paths(const PathsRun& run) {
   PathsJob job = prepare_paths(run);
   PathsOutcome outcome;
-  outcome.plan = job.plan;
+  outcome.cost = job.cost;
   if (run.dry_run) {
     tell_plan(job, outcome);
     return outcome;
@@ -163,47 +143,27 @@ PathsOutcome run_paths(const PathsRun& run) {
     outcome.message = fmt::format("{}: complete already, nothing to do", run.output);
     return outcome;
   }
-  if (take_up(job, job.checkpoint)) {
-    info("going on from {}: {} batches and {} measurements", job.checkpoint,
+  if (take_up(job, job.files.checkpoint())) {
+    info("going on from {}: {} batches and {} measurements", job.files.checkpoint(),
          job.result.batches.size(), job.result.sampled.size());
   }
   if (run.options.spectrum || run.options.sample) {
-    info("about {} MiB of memory: {} images and {} lengths at a time", (job.plan.bytes >> 20) + 1,
-         job.plan.images, std::max<std::int64_t>(job.plan.lengths, 1));
+    info("about {} MiB of memory: {} images and {} lengths at a time", (job.cost.bytes >> 20) + 1,
+         job.cost.images, std::max<std::int64_t>(job.cost.lengths, 1));
   }
   NoProgress quiet;
   const std::string reason = Runner(job, run.progress ? *run.progress : quiet).run();
   if (!reason.empty()) {
-    if (job.checkpoint.empty()) {
-      fail(ErrorKind::failed, "stopped by {}; nothing is saved: there is no output file", reason);
-    }
-    io::write_file(job.checkpoint, bytes_of(job, false));
-    outcome.stopped = true;
-    outcome.message = fmt::format(
-        "stopped by {}: {} batches and {} measurements are done, saved in {}; the same command "
-        "with --resume goes on",
-        reason, job.result.batches.size(), job.result.sampled.size(), job.checkpoint);
+    job.files.stop(
+        reason,
+        fmt::format("{} batches and {} measurements", job.result.batches.size(),
+                    job.result.sampled.size()),
+        [&] { return bytes_of(job); }, outcome);
     return outcome;
   }
-  if (!run.output.empty()) {
-    io::write_file(run.output, bytes_of(job, run.volatile_provenance));
-    if (!job.checkpoint.empty()) ::unlink(job.checkpoint.c_str());
-  }
+  job.files.finish([&] { return bytes_of(job, run.volatile_provenance); });
   outcome.result = std::move(job.result);
   return outcome;
-}
-
-PathsResult merge_paths(const std::vector<std::string>& paths,
-                        std::vector<io::Provenance::Input>& inputs) {
-  std::vector<PathsResult> parts;
-  for (const std::string& path : paths) {
-    io::Bytes bytes = io::read_file(path);
-    inputs.push_back({path, io::sha256(bytes)});
-    parts.push_back(
-        read_paths(io::H5::open_image(std::move(bytes), path == "-" ? "stdin" : path,
-                                      io::schema::expectation(io::schema::Format::result))));
-  }
-  return merge(std::move(parts), paths);
 }
 
 }  // namespace rn::study

@@ -34,15 +34,9 @@ void add_noise(const Tensor& to, const Place& place, std::int64_t sample, std::u
 
 // Elements of one image at each boundary: 0 before the first block, n behind the last.
 std::vector<std::int64_t> boundary_sizes(const models::NetworkSpec& spec) {
-  const auto& stem = spec.stem;
-  std::int64_t h = (spec.height + 2 * stem.pad - stem.kernel) / stem.stride + 1;
-  std::int64_t w = (spec.width + 2 * stem.pad - stem.kernel) / stem.stride + 1;
-  if (stem.max_pool) h = (h - 1) / 2 + 1, w = (w - 1) / 2 + 1;
-  std::vector<std::int64_t> sizes{h * w * stem.out};
-  for (const nn::BlockSpec& block : spec.blocks) {
-    h = block.output_size(h);
-    w = block.output_size(w);
-    sizes.push_back(h * w * block.out);
+  std::vector<std::int64_t> sizes;
+  for (const Shape& shape : models::boundary_shapes(spec)) {
+    sizes.push_back(element_count(shape));
   }
   return sizes;
 }

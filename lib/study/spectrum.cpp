@@ -47,18 +47,7 @@ Spectrum::Spectrum(const models::Network& network, const SpectrumOptions& option
          "--weights needs --bn frozen: the batch's statistics mix the images' gradients");
   }
   longest_ = options.longest(blocks_);
-  std::int64_t height = (spec.height + 2 * spec.stem.pad - spec.stem.kernel) / spec.stem.stride + 1;
-  std::int64_t width = (spec.width + 2 * spec.stem.pad - spec.stem.kernel) / spec.stem.stride + 1;
-  if (spec.stem.max_pool) {
-    height = (height - 1) / 2 + 1;
-    width = (width - 1) / 2 + 1;
-  }
-  shapes_.push_back({1, height, width, spec.stem.out});
-  for (const nn::BlockSpec& block : spec.blocks) {
-    height = block.output_size(height);
-    width = block.output_size(width);
-    shapes_.push_back({1, height, width, block.out});
-  }
+  shapes_ = models::boundary_shapes(spec);
 }
 
 Spectrum::Lengths Spectrum::lengths_at(std::int64_t boundary, const Slice& slice) const {

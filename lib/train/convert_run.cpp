@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "convert/export.h"
 #include "convert/table_text.h"
 #include "convert/transfer.h"
@@ -44,16 +45,14 @@ std::string text_of(const std::string& path) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t from = 0; from < text.size();) {
-    const std::size_t end = std::min(text.find('\n', from), text.size());
-    std::string line = text.substr(from, end - from);
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-    if (!line.empty()) lines.push_back(std::move(line));
-    from = end + 1;
+// A name a line; blank ones are none.
+std::vector<std::string> names_in(const std::string& text) {
+  std::vector<std::string> names;
+  for (std::string line : lines_of(text)) {
+    while (!line.empty() && line.back() == ' ') line.pop_back();
+    if (!line.empty()) names.push_back(std::move(line));
   }
-  return lines;
+  return names;
 }
 
 // Metadata of the file, or "".
@@ -68,12 +67,12 @@ std::vector<std::string> class_names(const ConvertRun& run, const io::WeightFile
     return static_cast<std::int64_t>(names.size()) == classes;
   };
   if (!run.classes.empty()) {
-    const std::vector<std::string> names = lines_of(text_of(run.classes));
+    const std::vector<std::string> names = names_in(text_of(run.classes));
     if (fits(names)) return names;
     fail(ErrorKind::input, "{}: names {} classes, the network has {}", run.classes, names.size(),
          classes);
   }
-  std::vector<std::string> names = lines_of(noted(file, convert::classes_key));
+  std::vector<std::string> names = names_in(noted(file, convert::classes_key));
   if (fits(names)) return names;
   names.clear();
   for (std::int64_t i = 0; i < classes; ++i) names.push_back(fmt::format("class{}", i));

@@ -44,15 +44,14 @@ const char* const evaluation_header =
 
 EvaluateOutcome run_evaluation(const EvaluateRun& run) {
   if (!run.output.empty()) io::check_output(run.output, run.force);
-  io::Bytes bytes = io::read_file(run.model);
-  const std::string digest = io::sha256(bytes);
-  const io::H5 h5 = io::H5::open_image(std::move(bytes), run.model == "-" ? "stdin" : run.model,
-                                       io::schema::expectation(io::schema::Format::model));
-  const LoadedModel loaded = load_model(h5, run.dtype, run.device);
+  const io::schema::Digested opened =
+      io::schema::open_digested(run.model, io::schema::Format::model);
+  const std::string& name = opened.file.name();
+  const LoadedModel loaded = load_model(opened.file, run.dtype, run.device);
   const ModelFile& file = loaded.file;
   const models::Network& network = loaded.network;
-  const std::string uri = data_uri(run.data, file, run.model);
-  const Samples samples = open_samples(uri, run.split, run.limit, file, run.model);
+  const std::string uri = data_uri(run.data, file, name);
+  const Samples samples = open_samples(uri, run.split, run.limit, file, name);
 
   EvaluateOptions options;
   options.indices = samples.indices;
@@ -71,13 +70,13 @@ EvaluateOutcome run_evaluation(const EvaluateRun& run) {
     }
   }();
   const Evaluated done{
-      h5.name(), file, network.store().parameter_count(), uri, to_string(run.split), evaluation};
+      name, file, network.store().parameter_count(), uri, to_string(run.split), evaluation};
   if (!run.output.empty()) {
     io::H5 result = to_result(done);
     io::Provenance provenance = run.provenance;
     add_backend(provenance, run.dtype);
     if (file.training) provenance.seed = file.training->seed;
-    provenance.inputs = {{h5.name(), digest}, {uri, samples.source->info().digest}};
+    provenance.inputs = {{name, opened.digest}, {uri, samples.source->info().digest}};
     io::write(result, provenance, run.volatile_provenance);
     io::write_file(run.output, result.image());
   }

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "io/file.h"
 #include "io/schema.h"
 
 namespace rn::train {
@@ -22,12 +21,9 @@ bool generic(const std::vector<std::string>& names) {
 }  // namespace
 
 LoadedModel load_initial(const std::string& path, Dtype dtype, std::string& digest) {
-  io::Bytes bytes = io::read_file(path);
-  digest = io::sha256(bytes);
-  const std::string name = path == "-" ? "stdin" : path;
-  return load_model(io::H5::open_image(std::move(bytes), name,
-                                       io::schema::expectation(io::schema::Format::model)),
-                    dtype);
+  const io::schema::Digested opened = io::schema::open_digested(path, io::schema::Format::model);
+  digest = opened.digest;
+  return load_model(opened.file, dtype);
 }
 
 models::NetworkSpec initial_spec(const ModelFile& initial, const data::Info& info, bool reset_head,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "io/schema.h"
 #include "ops/backend.h"
 #include "train/model_file_parts.h"
@@ -12,16 +13,6 @@ namespace {
 namespace schema = io::schema;
 
 constexpr const char* weight_layout = "convolutions OHWI, linear weights [classes, features]";
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t from = 0; from < text.size();) {
-    const std::size_t end = std::min(text.find('\n', from), text.size());
-    lines.push_back(text.substr(from, end - from));
-    from = end + 1;
-  }
-  return lines;
-}
 
 void write_training(io::H5& file, const ModelFile& model, bool volatile_provenance) {
   const std::string at = schema::training;

@@ -24,18 +24,15 @@ struct Opened {
 };
 
 Opened open_file(const std::string& path, const TwoStreamEval& run) {
-  io::Bytes bytes = io::read_file(path);
-  const std::string digest = io::sha256(bytes);
-  const std::string name = path == "-" ? "stdin" : path;
-  const io::H5 h5 = io::H5::open_image(std::move(bytes), name,
-                                       io::schema::expectation(io::schema::Format::model));
+  const io::schema::Digested opened = io::schema::open_digested(path, io::schema::Format::model);
+  const io::H5& h5 = opened.file;
   if (!train::is_st_model(h5)) {
     fail(ErrorKind::input,
          "{}: is an image network; expected one of video-twostream train (resnet-eval evaluates "
          "image networks)",
-         name);
+         h5.name());
   }
-  return {train::load_st_model(h5, run.dtype, run.device), name, digest};
+  return {train::load_st_model(h5, run.dtype, run.device), h5.name(), opened.digest};
 }
 
 // One network of two that have a stream each.

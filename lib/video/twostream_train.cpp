@@ -33,10 +33,9 @@ struct Initial {
 std::vector<Initial> load_all(const TwoStreamTrain& o, train::ModelFile& file) {
   std::vector<Initial> all;
   for (const std::string& path : o.init_from) {
-    io::Bytes bytes = io::read_file(path);
-    file.provenance.inputs.push_back({path, io::sha256(bytes)});
-    const io::H5 h5 = io::H5::open_image(std::move(bytes), path == "-" ? "stdin" : path,
-                                         io::schema::expectation(io::schema::Format::model));
+    const io::schema::Digested opened = io::schema::open_digested(path, io::schema::Format::model);
+    const io::H5& h5 = opened.file;
+    file.provenance.inputs.push_back({path, opened.digest});
     Initial initial{.path = path};
     if (train::is_st_model(h5)) {
       initial.clips.emplace(train::load_st_model(h5, o.train.dtype));

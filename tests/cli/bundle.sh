@@ -1,18 +1,7 @@
 #!/bin/sh
 # The archive of `make bundle`: small enough, unpacked anywhere, run with nothing but its own libraries.
-set -eu
-: "${BUILD:?}" "${SOURCE:?}"
-if ldd "$BUILD/bin/resnet-train" | grep -q 'lib[au]san'; then
-  echo "skipped: a build with sanitizers is not shipped"
-  exit 77
-fi
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "FAIL: $*"
-  exit 1
-}
+. "${SOURCE:?}/tests/support/cli.sh"
+! ldd "$BUILD/bin/resnet-train" | grep -q 'lib[au]san' || skip "a build with sanitizers is not shipped"
 PRESET=1 sh "$SOURCE/share/cmake/bundle.sh" "$BUILD" "$scratch/tools-1.tar.xz" >out || fail "exit $?: $(cat out)"
 [ "$(wc -c <tools-1.tar.xz)" -le 60000000 ] || fail "$(cat out)"
 mkdir elsewhere

@@ -1,20 +1,8 @@
 #!/bin/sh
 # share/check-gpu.sh on the emulated device, as far as that goes: its reports, and its word where there is
 # no device.
-set -eu
-: "${BUILD:?}" "${SOURCE:?}"
-[ -e "$BUILD/emulated/libresnet.so.0" ] || {
-  echo "skipped: no emulated device in this build"
-  exit 77
-}
-unset RESNET_THREADS RESNET_CONFIG RN_EMU_RACES RN_EMU_ORDER RN_EMU_MEMORY 2>/dev/null || true
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "FAIL: $*"
-  exit 1
-}
+. "${SOURCE:?}/tests/support/cli.sh"
+needs_emulated
 code=0
 sh "$SOURCE/share/check-gpu.sh" --bin "$BUILD/bin" -o none --device cuda:9 >out 2>err || code=$?
 [ $code = 4 ] || fail "without a device: exit $code: $(cat err)"

@@ -1,16 +1,7 @@
 #!/bin/sh
 # Completion for bash, as each tool makes it from its own parser.
-set -eu
-: "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
+. "${SOURCE:?}/tests/support/cli.sh"
 command -v bash >/dev/null || exit 77
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
-}
 for path in "$BUILD"/bin/resnet-*; do
   tool=$(basename "$path")
   "$tool" --completion >"$tool.bash" || fail "$tool --completion: exit $?"

@@ -1,25 +1,7 @@
 #!/bin/sh
 # Data sets in shards and on disk: imported piece by piece, read as one, streamed; the same models from
 # all of them; what goes wrong is named.
-set -eu
-: "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
-}
-refuse() { # refuse CODE WORDS COMMAND...
-  want=$1 words=$2
-  shift 2
-  code=0
-  "$@" >out 2>err </dev/null || code=$?
-  [ $code = "$want" ] || fail "$*: exit $code instead of $want: $(cat err)"
-  [ "$(wc -l <err)" = 1 ] || fail "$*: more than one line: $(cat err)"
-  grep -qF -e "$words" err || fail "$*: does not say '$words': $(cat err)"
-}
+. "${SOURCE:?}/tests/support/cli.sh"
 small="synth:shapes --limit-train 300 --limit-test 50"
 import() { resnet-data -q --no-provenance "$@"; }
 
@@ -72,17 +54,17 @@ grep -q '300 images in 10 batches.* with 2 loaders' out || fail "--loader-only: 
 
 # What is not whole.
 mv parts/6.h5 kept.h5
-refuse 3 'parts/5.h5: 2 shards of 3: 2/3 missing' resnet-train --data h5:parts -o x.h5
-refuse 3 'is shard 2/3 of a set; missing 1/3, 3/3' resnet-data h5:kept.h5
+refused 3 'parts/5.h5: 2 shards of 3: 2/3 missing' resnet-train --data h5:parts -o x.h5
+refused 3 'is shard 2/3 of a set; missing 1/3, 3/3' resnet-data h5:kept.h5
 cp parts/5.h5 parts/6.h5
-refuse 3 'shard 1/3 is there twice' resnet-data h5:parts
+refused 3 'shard 1/3 is there twice' resnet-data h5:parts
 import synth:shapes --limit-train 200 --limit-test 50 --shard 2/3 -o parts/6.h5 --force
-refuse 3 'do not belong together: another data set' resnet-data h5:parts
-refuse 2 'expected K/N' resnet-data $small --shard 2 -o x.h5
-refuse 2 'K from 1 to N' resnet-data $small --shard 4/3 -o x.h5
-refuse 2 'this is no Slurm job array' env -u SLURM_ARRAY_TASK_ID resnet-data $small --shard auto -o x.h5
-refuse 2 'cannot come through a pipe' resnet-data h5:-
-refuse 2 'expected on, off or auto' resnet-data 'h5:one.h5?stream=perhaps'
+refused 3 'do not belong together: another data set' resnet-data h5:parts
+refused 2 'expected K/N' resnet-data $small --shard 2 -o x.h5
+refused 2 'K from 1 to N' resnet-data $small --shard 4/3 -o x.h5
+refused 2 'this is no Slurm job array' env -u SLURM_ARRAY_TASK_ID resnet-data $small --shard auto -o x.h5
+refused 2 'cannot come through a pipe' resnet-data h5:-
+refused 2 'expected on, off or auto' resnet-data 'h5:one.h5?stream=perhaps'
 
 # Cut off while it is in use: one line that names file and sample, and what was saved is not touched.
 cp one.h5 victim.h5

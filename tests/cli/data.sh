@@ -1,95 +1,72 @@
 #!/bin/sh
 # resnet-data from the outside: summaries, files, pipes, exit codes.
-set -eu
-: "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-bad=0
-complain() {
-  echo "$*"
-  bad=1
-}
-expect() { # expect CODE WORDS COMMAND...: exits with CODE, says WORDS in one line on stderr
-  want=$1 words=$2
-  shift 2
-  code=0
-  "$@" >out 2>err </dev/null || code=$?
-  [ "$code" = "$want" ] || complain "$*: exit $code instead of $want: $(cat err)"
-  if [ "$want" != 0 ]; then
-    grep -qF -e "$words" err || complain "$*: does not say '$words': $(cat err)"
-    [ "$(wc -l <err)" = 1 ] || complain "$*: more than one line: $(cat err)"
-    [ ! -s out ] || complain "$*: wrote to stdout"
-  fi
-}
+. "${SOURCE:?}/tests/support/cli.sh"
 small="synth:shapes --limit-train 300 --limit-test 100"
 
 expect 0 "" resnet-data $small
-[ "$(wc -l <out)" = 3 ] || complain "a summary of two splits is not three lines: $(cat out)"
-grep -q '^train  300 images' out || complain "no line for train: $(cat out)"
+[ "$(wc -l <out)" = 3 ] || fail "a summary of two splits is not three lines: $(cat out)"
+grep -q '^train  300 images' out || fail "no line for train: $(cat out)"
 expect 0 "" resnet-data $small --json
-grep -q '^{"uri":"synth:shapes".*"train":{"count":300,.*}$' out || complain "odd JSON: $(cat out)"
-[ "$(wc -l <out)" = 1 ] || complain "JSON in more than one line"
+grep -q '^{"uri":"synth:shapes".*"train":{"count":300,.*}$' out || fail "odd JSON: $(cat out)"
+[ "$(wc -l <out)" = 1 ] || fail "JSON in more than one line"
 
 # The same bytes at any number of threads, into a file and through a pipe.
 expect 0 "" resnet-data $small --no-provenance --threads 1 -o a.h5
-[ ! -s out ] || complain "-o alone printed something: $(cat out)"
+[ ! -s out ] || fail "-o alone printed something: $(cat out)"
 expect 0 "" resnet-data $small --no-provenance --threads 3 -o b.h5
-cmp a.h5 b.h5 || complain "bytes depend on --threads"
-resnet-data $small --no-provenance -o - | cmp - a.h5 || complain "a pipe carries other bytes"
+cmp a.h5 b.h5 || fail "bytes depend on --threads"
+resnet-data $small --no-provenance -o - | cmp - a.h5 || fail "a pipe carries other bytes"
 expect 0 "" resnet-data h5:a.h5 --json
 sed 's/.*"train"//; s/"sha256":"[0-9a-f]*"//g' out >from_file
 resnet-data $small --json | sed 's/.*"train"//; s/"sha256":"[0-9a-f]*"//g' | cmp - from_file ||
-  complain "the summary of the copy differs"
+  fail "the summary of the copy differs"
 
-expect 2 "exists already" resnet-data $small -o a.h5
+refused 2 "exists already" resnet-data $small -o a.h5
 expect 0 "" resnet-data $small -o a.h5 --force
 expect 0 "" resnet-data $small -o c.h5 --dry-run
-[ ! -e c.h5 ] || complain "--dry-run wrote"
-grep -q 'would write about 2 MB to c.h5' err || complain "--dry-run says: $(cat err)"
-expect 2 "would both write to stdout" resnet-data $small -o - --json
-expect 2 "there is no directory" resnet-data $small -o none/x.h5
-expect 2 "known are cifar10:DIR" resnet-data shapes
-expect 2 "" resnet-data
-expect 2 "limit-train" resnet-data synth:shapes --limit-train 0
-expect 3 "no such directory" resnet-data cifar10:none
-expect 3 "cannot open" resnet-data h5:none.h5
+[ ! -e c.h5 ] || fail "--dry-run wrote"
+grep -q 'would write about 2 MB to c.h5' err || fail "--dry-run says: $(cat err)"
+refused 2 "would both write to stdout" resnet-data $small -o - --json
+refused 2 "there is no directory" resnet-data $small -o none/x.h5
+refused 2 "known are cifar10:DIR" resnet-data shapes
+refused 2 "" resnet-data
+refused 2 "limit-train" resnet-data synth:shapes --limit-train 0
+refused 3 "no such directory" resnet-data cifar10:none
+refused 3 "cannot open" resnet-data h5:none.h5
 head -c 5000 a.h5 >cut.h5
-expect 3 "truncated" resnet-data h5:cut.h5
+refused 3 "truncated" resnet-data h5:cut.h5
 : >empty.h5
-expect 3 "is empty" resnet-data h5:empty.h5
+refused 3 "is empty" resnet-data h5:empty.h5
 echo "some text" >text.h5
-expect 3 "starts with text" resnet-data h5:text.h5
-[ ! -e /dev/full ] || expect 1 "No space left" resnet-data $small -o /dev/full
+refused 3 "starts with text" resnet-data h5:text.h5
+[ ! -e /dev/full ] || refused 1 "No space left" resnet-data $small -o /dev/full
 code=0
 resnet-data $small -o - 2>err | head -c 10 >/dev/null || code=$?
-[ ! -s err ] || complain "a closed pipe is not quiet: $(cat err)"
+[ ! -s err ] || fail "a closed pipe is not quiet: $(cat err)"
 
 # Films, where there is the library of the video tools.
 films="synth:actions?clips=1&test=0&side=32&frames=4"
-expect 2 "for images" resnet-data "$films" --info
-expect 2 "not stdout" resnet-data "$films" -o -
+refused 2 "for images" resnet-data "$films" --info
+refused 2 "not stdout" resnet-data "$films" -o -
 if [ -e "$BUILD/lib/libresnet-video.so.0" ]; then
   expect 0 "" resnet-data "$films" -o films
-  [ "$(find films -name '*.mp4' | wc -l)" = 8 ] || complain "films: $(find films)"
+  [ "$(find films -name '*.mp4' | wc -l)" = 8 ] || fail "films: $(find films)"
   rm films/train/up/00000.mp4
   expect 0 "" resnet-data "$films" -o films
-  grep -q '^films: 1 written, 7 were there$' out || complain "goes on otherwise: $(cat out)"
-  expect 2 "holds other films" resnet-data "$films&seed=2" -o films
-  expect 2 "set=x" resnet-data "synth:actions?set=x" -o films
-  expect 2 "expected set=" resnet-data "synth:actions?sets=motion" -o films
-  expect 2 "not an empty folder" resnet-data "$films" -o .
+  grep -q '^films: 1 written, 7 were there$' out || fail "goes on otherwise: $(cat out)"
+  refused 2 "holds other films" resnet-data "$films&seed=2" -o films
+  refused 2 "set=x" resnet-data "synth:actions?set=x" -o films
+  refused 2 "expected set=" resnet-data "synth:actions?sets=motion" -o films
+  refused 2 "not an empty folder" resnet-data "$films" -o .
   expect 0 "" resnet-data "$films" --json
-  grep -q '"clips":8,' out || complain "odd JSON of films: $(cat out)"
-  ! ldd "$BUILD/bin/resnet-data" | grep -q libav || complain "resnet-data is linked with FFmpeg"
+  grep -q '"clips":8,' out || fail "odd JSON of films: $(cat out)"
+  ! ldd "$BUILD/bin/resnet-data" | grep -q libav || fail "resnet-data is linked with FFmpeg"
   # Without the library: said, and nothing else fails.
   mkdir -p alone/bin alone/lib
   cp "$BUILD/bin/resnet-data" alone/bin
   cp -P "$BUILD"/lib/libresnet.so* alone/lib
-  expect 1 "cannot be loaded" alone/bin/resnet-data "$films" -o more
+  refused 1 "cannot be loaded" alone/bin/resnet-data "$films" -o more
   expect 0 "" alone/bin/resnet-data $small
 else
-  expect 1 "cannot be loaded" resnet-data "$films" -o films
+  refused 1 "cannot be loaded" resnet-data "$films" -o films
 fi
-exit $bad

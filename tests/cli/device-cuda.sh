@@ -1,22 +1,9 @@
 #!/bin/sh
 # Tools with --device cuda, on the emulated device: what they make is what the CPU makes, up to
 # rounding; and what they say when there is no device, or too little memory on it.
-set -eu
-: "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
+. "${SOURCE:?}/tests/support/cli.sh"
 emulated=$BUILD/emulated
-[ -e "$emulated/libresnet.so.0" ] || {
-  echo "skipped: no emulated device in this build"
-  exit 77
-}
-unset RESNET_THREADS RESNET_CONFIG RN_EMU_RACES RN_EMU_ORDER RN_EMU_MEMORY 2>/dev/null || true
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "FAIL: $*"
-  exit 1
-}
+needs_emulated
 gpu() { # COMMAND...: with the emulated device
   LD_LIBRARY_PATH=$emulated "$@"
 }

@@ -1,16 +1,7 @@
 #!/bin/sh
 # A folder of images, from looking at it to training, evaluating and predicting; MNIST's files; pictures
 # of what the trainer sees.
-set -eu
-: "${BUILD:?}" "${SOURCE:?}"
-PATH=$BUILD/bin:$PATH
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
-}
+. "${SOURCE:?}/tests/support/cli.sh"
 # Pictures to begin with: montages of the built-in shapes.
 mkdir -p set/train/a set/train/b set/val/a set/val/b loose
 for i in 1 2 3 4 5 6; do
@@ -47,19 +38,10 @@ resnet-eval -q m.h5 n.h5 --data "$uri" >table.tsv
 [ "$(cut -f 2-7 table.tsv | sed -n 2p)" = "$(cut -f 2-7 table.tsv | sed -n 3p)" ] || fail "$(cat table.tsv)"
 resnet-eval -q m.h5 n.h5 --data "$uri" --json | grep -q '^{"models":\[{.*"model":"n.h5"}\]}$' || fail "no JSON of models"
 
-refuse() { # refuse CODE WORDS COMMAND...
-  want=$1 words=$2
-  shift 2
-  code=0
-  "$@" >out 2>err </dev/null || code=$?
-  [ $code = "$want" ] || fail "$*: exit $code: $(cat err)"
-  [ "$(wc -l <err)" = 1 ] || fail "$*: $(cat err)"
-  grep -qF -e "$words" err || fail "$*: $(cat err)"
-}
 
-refuse 2 "siez" resnet-data 'folder:set?siez=3'
-refuse 3 "no such directory" resnet-data folder:nowhere
-refuse 2 "are for one model" resnet-eval m.h5 n.h5 --data "$uri" -o r.h5
-refuse 2 "one model" resnet-eval m.h5 n.h5 --predict loose
+refused 2 "siez" resnet-data 'folder:set?siez=3'
+refused 3 "no such directory" resnet-data folder:nowhere
+refused 2 "are for one model" resnet-eval m.h5 n.h5 --data "$uri" -o r.h5
+refused 2 "one model" resnet-eval m.h5 n.h5 --predict loose
 echo "no picture" >set/train/a/3.png
-refuse 3 "set/train/a/3.png" resnet-data "$uri"
+refused 3 "set/train/a/3.png" resnet-data "$uri"

@@ -1,12 +1,7 @@
 #!/bin/sh
 # Runs the EXAMPLES of the man pages: lines that begin with "$ ", page by page, each page in an empty
 # folder of its own. Lines that need something a test does not have say so: "# needs CIFAR-10".
-set -eu
-: "${SOURCE:?}" "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-unset RESNET_THREADS RESNET_CONFIG 2>/dev/null || true
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+. "${SOURCE:?}/tests/support/cli.sh"
 bad=0
 for page in "$SOURCE"/docs/man/*.1; do
   name=$(basename "$page" .1)

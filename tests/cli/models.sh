@@ -1,12 +1,6 @@
 #!/bin/sh
 # The networks in share/models: small, whole, and without traces of the machine that trained them.
-set -eu
-: "${BUILD:?}" "${SOURCE:?}"
-PATH=$BUILD/bin:$PATH
-fail() {
-  echo "$*"
-  exit 1
-}
+. "${SOURCE:?}/tests/support/cli.sh"
 all=0
 for model in "$SOURCE"/share/models/*.h5; do
   size=$(wc -c <"$model")

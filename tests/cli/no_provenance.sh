@@ -1,15 +1,6 @@
 #!/bin/sh
 # --no-provenance: nothing in a file tells where its inputs lie; the same inputs elsewhere, the same bytes.
-set -eu
-: "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
-}
+. "${SOURCE:?}/tests/support/cli.sh"
 mkdir private-one private-two
 resnet-data synth:shapes --limit-train 64 --limit-test 16 -q -o private-one/d.h5 >/dev/null
 cp private-one/d.h5 private-two/d.h5

@@ -1,15 +1,7 @@
 #!/bin/sh
 # make repro-geometry with two starts: every figure and the page, nothing done twice.
-set -eu
-: "${BUILD:?}" "${SOURCE:?}"
-command -v gnuplot >/dev/null || { echo "skipped: no gnuplot"; exit 77; }
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
-}
+. "${SOURCE:?}/tests/support/cli.sh"
+needs_gnuplot
 ln -s "$BUILD/bin" bin # results go beside it, not into the build
 run() { SEEDS=1 HALVINGS=3 RESNET_EPOCHS=60e RESNET_EVAL_EVERY=60e RESNET_WARMUP=5i RESNET_STEPS=60 sh "$SOURCE/share/repro/geometry.sh" "$scratch" "$@"; }
 

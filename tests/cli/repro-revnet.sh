@@ -1,15 +1,7 @@
 #!/bin/sh
 # make repro-revnet at its smallest scale: tables and figures on the page, nothing done twice, other scales refused.
-set -eu
-: "${BUILD:?}" "${SOURCE:?}"
-command -v gnuplot >/dev/null || { echo "skipped: no gnuplot"; exit 77; }
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
-}
+. "${SOURCE:?}/tests/support/cli.sh"
+needs_gnuplot
 ln -s "$BUILD/bin" bin # results go beside it, not into the build
 run() { sh "$SOURCE/share/repro/revnet.sh" "$scratch" "$@"; }
 

@@ -1,13 +1,8 @@
 #!/bin/sh
 # repro-stresnet, on a few small films: all five rows of Table 3, and again without doing anything twice.
-set -eu
-: "${SOURCE:?}" "${BUILD:?}"
-if [ ! -x "$BUILD/bin/video-twostream" ] || ! command -v gnuplot >/dev/null; then
-  echo "skipped: built without FFmpeg, or no gnuplot"
-  exit 77
-fi
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+. "${SOURCE:?}/tests/support/cli.sh"
+needs_video
+needs_gnuplot
 ln -s "$BUILD/bin" "$BUILD/lib" "$BUILD/share" "$scratch"
 sh "$SOURCE/share/repro/stresnet.sh" "$scratch" smoke >"$scratch/out" 2>&1 || {
   cat "$scratch/out"

@@ -1,24 +1,6 @@
 #!/bin/sh
 # resnet-convert from the outside: out and in again, pipes, listings, refusals.
-set -eu
-: "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
-}
-refused() { # refused CODE PATTERN COMMAND...
-  want=$1 pattern=$2
-  shift 2
-  code=0
-  "$@" >out 2>err || code=$?
-  [ "$code" = "$want" ] || fail "$*: exit $code instead of $want: $(cat err)"
-  grep -q -e "$pattern" err || fail "$*: $(cat err)"
-  [ "$(wc -l <err)" = 1 ] || fail "$*: more than one line: $(cat err)"
-}
+. "${SOURCE:?}/tests/support/cli.sh"
 train="resnet-train --epochs 1 --limit-train 64 --limit-test 64 --batch 32 -q"
 evaluate() { resnet-eval "$1" --data synth:shapes --limit-test 64 --json |
   sed -e 's/"model":"[^"]*",//' -e 's/"images_per_second":[^,}]*//'; }

@@ -1,25 +1,6 @@
 #!/bin/sh
 # resnet-eval from the outside: pipes, results, refusals, threads.
-set -eu
-: "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
-}
-refused() { # refused CODE PATTERN COMMAND...
-  want=$1 pattern=$2
-  shift 2
-  code=0
-  "$@" >out 2>err || code=$?
-  [ "$code" = "$want" ] || fail "$*: exit $code instead of $want: $(cat err)"
-  grep -q -e "$pattern" err || fail "$*: $(cat err)"
-  [ "$(wc -l <err)" = 1 ] || fail "$*: more than one line: $(cat err)"
-}
-
+. "${SOURCE:?}/tests/support/cli.sh"
 # From the trainer, through a pipe and from a file.
 train="resnet-train --epochs 1 --limit-train 96 --limit-test 64 --val 32 --batch 32 -q"
 $train -o - | resnet-eval - --data synth:shapes --limit-test 64 --json >pipe.json

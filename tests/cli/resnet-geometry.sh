@@ -1,28 +1,6 @@
 #!/bin/sh
 # resnet-geometry from the outside: C^k networks and classifiers, pipes, shards, pictures, refusals.
-set -eu
-: "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
-}
-refused() { # refused CODE PATTERN COMMAND...
-  want=$1 pattern=$2
-  shift 2
-  code=0
-  "$@" >out 2>err || code=$?
-  [ "$code" = "$want" ] || fail "$*: exit $code instead of $want: $(cat err)"
-  grep -q -e "$pattern" err || fail "$*: $(cat err)"
-  [ "$(wc -l <err)" = 1 ] || fail "$*: more than one line: $(cat err)"
-}
-rows() { # rows FILE N: a header and N rows, all with the same columns
-  awk -F'\t' 'NR == 1 { n = NF } NF != n { exit 1 }' "$1" || fail "$1: ragged: $(cat "$1")"
-  [ "$(wc -l <"$1")" = $(($2 + 1)) ] || fail "$1: not $2 rows: $(cat "$1")"
-}
+. "${SOURCE:?}/tests/support/cli.sh"
 ck="--precision fp64 --batch 0 --epochs 60 --eval-every 60e --lr 0.3 --weight-decay 0 -q"
 
 # Points from the built-in sets and from a file; ck is what points are trained with.
@@ -137,7 +115,7 @@ refused 2 'takes points' resnet-train --arch ck -o no.h5
 refused 2 'for images' resnet-train --data synth:moons --flip -o no.h5
 refused 2 'go with --arch ck' resnet-train --arch resnet20-cifar --order 2 -o no.h5
 refused 2 'exists' resnet-geometry c1.h5 -o whole.h5
-refused 3 'is missing' resnet-geometry --merge part1.h5 part2.h5
+refused 3 '3/3 missing' resnet-geometry --merge part1.h5 part2.h5
 printf '1,2,a\n3,x,b\n' >bad.csv
 refused 3 'bad.csv: line 2: column 2' resnet-data csv:bad.csv
 printf '1,2,a\n3,b\n' >bad.csv

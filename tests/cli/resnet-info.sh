@@ -1,25 +1,6 @@
 #!/bin/sh
 # resnet-info from the outside: models, results, data files, pipes, refusals.
-set -eu
-: "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
-}
-refused() { # refused CODE PATTERN COMMAND...
-  want=$1 pattern=$2
-  shift 2
-  code=0
-  "$@" >out 2>err || code=$?
-  [ "$code" = "$want" ] || fail "$*: exit $code instead of $want: $(cat err)"
-  grep -q -e "$pattern" err || fail "$*: $(cat err)"
-  [ "$(wc -l <err)" = 1 ] || fail "$*: more than one line: $(cat err)"
-}
-
+. "${SOURCE:?}/tests/support/cli.sh"
 resnet-train --arch preresnet20-cifar --epochs 1 --limit-train 64 --limit-test 32 --batch 32 \
   --save-optimizer -q -o model.h5 >summary
 

@@ -1,15 +1,6 @@
 #!/bin/sh
 # A lesion study that is stopped or killed ends in the same bytes.
-set -eu
-: "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
-}
+. "${SOURCE:?}/tests/support/cli.sh"
 resnet-train --arch resnet14-cifar --width 4 --epochs 1 --limit-train 128 --limit-test 32 --batch 32 \
   -q -o model.h5 >/dev/null
 # Slices of a few images, saved after each.

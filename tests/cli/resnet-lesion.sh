@@ -1,29 +1,6 @@
 #!/bin/sh
 # resnet-lesion from the outside: every study, pipes, shards, refusals.
-set -eu
-: "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
-}
-refused() { # refused CODE PATTERN COMMAND...
-  want=$1 pattern=$2
-  shift 2
-  code=0
-  "$@" >out 2>err || code=$?
-  [ "$code" = "$want" ] || fail "$*: exit $code instead of $want: $(cat err)"
-  grep -q -e "$pattern" err || fail "$*: $(cat err)"
-  [ "$(wc -l <err)" = 1 ] || fail "$*: more than one line: $(cat err)"
-}
-rows() { # rows FILE N: a header and N rows, all with the same columns
-  awk -F'\t' 'NR == 1 { n = NF } NF != n { exit 1 }' "$1" || fail "$1: ragged: $(cat "$1")"
-  [ "$(wc -l <"$1")" = $(($2 + 1)) ] || fail "$1: not $2 rows: $(cat "$1")"
-}
-
+. "${SOURCE:?}/tests/support/cli.sh"
 resnet-train --arch resnet14-cifar --width 4 --epochs 1 --limit-train 128 --limit-test 32 --batch 32 \
   -q -o model.h5 >/dev/null
 export RESNET_LIMIT_TEST=40 # the environment is an option like others

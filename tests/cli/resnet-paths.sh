@@ -1,29 +1,6 @@
 #!/bin/sh
 # resnet-paths from the outside: every study, pipes, shards, pictures, refusals.
-set -eu
-: "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
-}
-refused() { # refused CODE PATTERN COMMAND...
-  want=$1 pattern=$2
-  shift 2
-  code=0
-  "$@" >out 2>err || code=$?
-  [ "$code" = "$want" ] || fail "$*: exit $code instead of $want: $(cat err)"
-  grep -q -e "$pattern" err || fail "$*: $(cat err)"
-  [ "$(wc -l <err)" = 1 ] || fail "$*: more than one line: $(cat err)"
-}
-rows() { # rows FILE N: a header and N rows, all with the same columns
-  awk -F'\t' 'NR == 1 { n = NF } NF != n { exit 1 }' "$1" || fail "$1: ragged: $(cat "$1")"
-  [ "$(wc -l <"$1")" = $(($2 + 1)) ] || fail "$1: not $2 rows: $(cat "$1")"
-}
-
+. "${SOURCE:?}/tests/support/cli.sh"
 resnet-train --arch preresnet14-cifar --width 4 --epochs 1 --limit-train 128 --limit-test 32 --batch 32 \
   -q -o model.h5 >/dev/null
 export RESNET_LIMIT_TEST=12 RESNET_BATCH=4 # the environment is an option like others
@@ -120,10 +97,10 @@ done
 resnet-paths --merge part1.h5 part2.h5 --table -q -o merged.h5 | cmp - spectrum.tsv || fail "--merge"
 resnet-plot merged.h5 --table | cmp - spectrum.tsv || fail "the merged file"
 resnet-info part2.h5 | grep -q 'shard 2 of 2: 1 batches and 7 measurements here' || fail "resnet-info of a shard: $(resnet-info part2.h5)"
-refused 3 'missing: 2/2' resnet-paths --merge part1.h5
+refused 3 '2/2 missing' resnet-paths --merge part1.h5
 refused 3 'given twice' resnet-paths --merge part1.h5 part2.h5 part1.h5
 refused 3 'do not belong together' resnet-paths --merge part1.h5 merged.h5
-refused 3 'missing: 1/2' resnet-plot part2.h5 --table
+refused 3 '1/2 missing' resnet-plot part2.h5 --table
 refused 3 'kind .lesion.\|model' resnet-paths --merge part1.h5 model.h5
 head -c 3000 part2.h5 >short.h5
 refused 3 'short.h5' resnet-paths --merge part1.h5 short.h5

@@ -1,16 +1,7 @@
 #!/bin/sh
 # Each recipe that comes with the tools is one that resnet-train takes, and means what it says.
-set -eu
-: "${SOURCE:?}" "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-fail() {
-  echo "$*"
-  exit 1
-}
+. "${SOURCE:?}/tests/support/cli.sh"
 recipes=$SOURCE/share/recipes
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
 for recipe in "$recipes"/*.toml; do
   case $recipe in */video-* | */short-video-*) continue ;; esac  # of video-twostream
   # The built-in data stands in for CIFAR-10, a few images for the whole.

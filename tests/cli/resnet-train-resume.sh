@@ -1,15 +1,6 @@
 #!/bin/sh
 # A run that is killed at any time, stopped by signals or run on other threads ends in the same bytes.
-set -eu
-: "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
-}
+. "${SOURCE:?}/tests/support/cli.sh"
 # 36 steps of a very small network; options win over the environment.
 export RESNET_ARCH=resnet8-cifar RESNET_WIDTH=4 RESNET_LIMIT_TRAIN=200 RESNET_LIMIT_TEST=64 \
   RESNET_VAL=20 RESNET_BATCH=16 RESNET_EPOCHS=3 RESNET_PAD=4 RESNET_FLIP=true RESNET_WARMUP=5i \

@@ -1,32 +1,14 @@
 #!/bin/sh
 # resnet-train from the outside: results on stdout, refusals, bad input, full disks.
-set -eu
-: "${SOURCE:?}" "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-scratch=$(mktemp -d)
+. "${SOURCE:?}/tests/support/cli.sh"
 mounted=
-cleanup() {
+cleanup() { # in the place of the other
   [ -z "$mounted" ] || umount "$mounted" || true
   rm -rf "$scratch"
-}
-trap cleanup EXIT
-cd "$scratch"
-fail() {
-  echo "$*"
-  exit 1
 }
 code_of() { # code_of COMMAND...: its exit code, output in out and err
   code=0
   "$@" >out 2>err </dev/null || code=$?
-}
-refused() { # refused CODE PATTERN COMMAND...
-  want=$1 pattern=$2
-  shift 2
-  code_of "$@"
-  [ "$code" = "$want" ] || fail "$*: exit $code instead of $want: $(cat err)"
-  grep -q -e "$pattern" err || fail "$*: no '$pattern' in: $(cat err)"
-  [ "$(wc -l <err)" = 1 ] || fail "$*: more than one line: $(cat err)"
-  [ ! -s out ] || fail "$*: stdout is not empty"
 }
 # 6 steps of a very small network; options win over the environment.
 small() {

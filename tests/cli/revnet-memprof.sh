@@ -1,28 +1,6 @@
 #!/bin/sh
 # revnet-memprof from the outside: what it says, writes and refuses; and training in each mode.
-set -eu
-: "${BUILD:?}"
-PATH=$BUILD/bin:$PATH
-unset RESNET_THREADS RESNET_CONFIG 2>/dev/null || true
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-fail() {
-  echo "FAIL: $*"
-  exit 1
-}
-# refuses CODE PATTERN COMMAND...: one line on stderr, nothing on stdout
-refuses() {
-  want=$1 pattern=$2
-  shift 2
-  code=0
-  "$@" >out 2>err || code=$?
-  [ "$code" = "$want" ] || fail "$*: exit $code, not $want: $(cat err)"
-  grep -q -- "$pattern" err || fail "$*: does not say '$pattern': $(cat err)"
-  [ "$(wc -l <err)" = 1 ] || fail "$*: more than a line: $(cat err)"
-  [ ! -s out ] || fail "$*: wrote to stdout"
-}
-
+. "${SOURCE:?}/tests/support/cli.sh"
 small="--archs revnet38-cifar --widths 4,4,8,8 --image-size 8 --batch 4 --steps 0"
 # shellcheck disable=SC2086 # options are words
 {
@@ -51,22 +29,22 @@ small="--archs revnet38-cifar --widths 4,4,8,8 --image-size 8 --batch 4 --steps 
       resnet-plot m.h5 --show $what -o $what.svg || fail "no picture of $what"
       grep -q '</svg>' $what.svg || fail "$what.svg is no picture"
     done
-    refuses 2 'has no times' resnet-plot m.h5 --show cost -o cost.svg
-    refuses 2 'there is no picture' resnet-plot m.h5 --show peaks -o peaks.svg
+    refused 2 'has no times' resnet-plot m.h5 --show cost -o cost.svg
+    refused 2 'there is no picture' resnet-plot m.h5 --show peaks -o peaks.svg
   fi
 
   # What fits.
   revnet-memprof $small --depths 2 --no-exactness --fit 2M --max-units 12 --max-batch 64 -q >fit
   grep -q 'units a stage at batch 4' fit || fail "no depth that fits: $(cat fit)"
   grep -q 'a batch of' fit || fail "no batch that fits: $(cat fit)"
-  refuses 1 'hold no training' revnet-memprof $small --no-exactness --modes stored --fit 10K -q
+  refused 1 'hold no training' revnet-memprof $small --no-exactness --modes stored --fit 10K -q
 
-  refuses 2 'is not reversible' revnet-memprof --archs resnet20-cifar --modes reversible -q
-  refuses 3 'must be even' revnet-memprof --archs revnet38-cifar --widths 4,4,7,8 -q
-  refuses 2 'depth of its name' revnet-memprof --archs resnet20-cifar --depths 3 -q
-  refuses 2 'unknown architecture' revnet-memprof --archs revnet39-cifar -q
-  refuses 2 'want stdout' revnet-memprof $small -o - --json -q
-  refuses 2 '--force' revnet-memprof $small -o m.h5 -q
+  refused 2 'is not reversible' revnet-memprof --archs resnet20-cifar --modes reversible -q
+  refused 3 'must be even' revnet-memprof --archs revnet38-cifar --widths 4,4,7,8 -q
+  refused 2 'depth of its name' revnet-memprof --archs resnet20-cifar --depths 3 -q
+  refused 2 'unknown architecture' revnet-memprof --archs revnet39-cifar -q
+  refused 2 'want stdout' revnet-memprof $small -o - --json -q
+  refused 2 '--force' revnet-memprof $small -o m.h5 -q
 }
 
 # Training in each mode.
@@ -80,11 +58,11 @@ cmp stored.error reversible.error || fail "not the same network"
 resnet-info stored.h5 | grep -q '2 reversible basic of 4' || fail "$(resnet-info stored.h5)"
 resnet-info stored.h5 --blocks | head -1 | grep -q reversible || fail "no column"
 resnet-lesion stored.h5 --limit-test 16 -q --table | grep -q 'stage2.block2' || fail "no lesions"
-refuses 3 'reversible' resnet-paths stored.h5 --limit-test 16 -q
-refuses 2 'is not reversible' resnet-train --arch resnet8-cifar --activations reversible -o no.h5 -q
-refuses 2 'stream fixed' resnet-train --arch resnet8-cifar --stream fixed -o no.h5 -q
-refuses 2 'expected stored' resnet-train --activations all -o no.h5 -q
-refuses 2 'is reversible' resnet-train --arch revnet38-cifar --stochastic-depth 0.5 -o no.h5 -q
-refuses 3 'must be even' resnet-train --arch revnet38-cifar --widths 4,4,7,8 -o no.h5 -q
-refuses 5 'overflows' resnet-train --arch revnet38-cifar --units 2,2,2 --widths 4,4,8,8 --limit-train 64 --stream fixed:20 \
+refused 3 'reversible' resnet-paths stored.h5 --limit-test 16 -q
+refused 2 'is not reversible' resnet-train --arch resnet8-cifar --activations reversible -o no.h5 -q
+refused 2 'stream fixed' resnet-train --arch resnet8-cifar --stream fixed -o no.h5 -q
+refused 2 'expected stored' resnet-train --activations all -o no.h5 -q
+refused 2 'is reversible' resnet-train --arch revnet38-cifar --stochastic-depth 0.5 -o no.h5 -q
+refused 3 'must be even' resnet-train --arch revnet38-cifar --widths 4,4,7,8 -o no.h5 -q
+refused 5 'overflows' resnet-train --arch revnet38-cifar --units 2,2,2 --widths 4,4,8,8 --limit-train 64 --stream fixed:20 \
   --limit-test 32 --epochs 1 --lr 5 --batch 16 -o no.h5 -q --eval-on none

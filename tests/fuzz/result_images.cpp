@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::int64_t images = 4, batch = 2;
 
-std::vector<study::LesionResult::Block> blocks_of(const models::NetworkSpec& spec) {
-  std::vector<study::LesionResult::Block> blocks;
+std::vector<study::StudyBlock> shared_blocks(const models::NetworkSpec& spec) {
+  std::vector<study::StudyBlock> blocks;
   for (const auto& b : spec.blocks) blocks.push_back({b.name, b.stage(), b.downsamples(), true});
   return blocks;
 }
@@ -91,7 +91,7 @@ study::LesionResult lesion_result(study::Study kind, study::Shard shard) {
   r.split = "test";
   r.images = r.done = 100;
   r.class_names = {"a", "b"};
-  r.blocks = blocks_of(spec);
+  r.blocks = shared_blocks(spec);
   r.shard = shard;
   const std::vector<study::Lesion> lesions = study::lesions_of(spec, r.options);
   r.total = static_cast<std::int64_t>(lesions.size());
@@ -110,7 +110,7 @@ study::LesionResult lesion_result(study::Study kind, study::Shard shard) {
 
 study::PathsResult paths_result(study::Shard shard) {
   study::PathsResult r;
-  r.blocks = blocks_of(small_network(3));
+  r.blocks = shared_blocks(small_network(3));
   r.arch = "small";
   r.model_digest = "aa";
   r.data = "synth:shapes";

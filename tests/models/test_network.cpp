@@ -219,9 +219,13 @@ TEST_CASE("a pass may be left and entered at every boundary") {
     Bench bench(c.spec, false);
     const nn::Pass pass = bench.pass(false);
     const Tensor whole = bench.network.forward(bench.images, pass, bench.saved).clone();
+    const std::vector<Shape> shapes = models::boundary_shapes(c.spec);
+    REQUIRE(shapes.size() == 4);
     for (int cut = 0; cut <= 3; ++cut) {
       Tensor x = bench.network.enter(bench.images, pass, bench.saved).clone();
       x = bench.network.forward(x, 0, cut, pass, bench.saved).clone();
+      const auto at = static_cast<std::size_t>(cut);
+      CHECK(x.slice(0, 1).shape() == shapes[at]);
       x = bench.network.forward(x, cut, 3, pass, bench.saved).clone();
       CHECK(largest_difference(bench.network.leave(x, pass, bench.saved), whole) < 1e-12);
     }

@@ -214,7 +214,7 @@ TEST_CASE("damaged results are refused", "[study]") {
   };
   CHECK(test::contains(refused([](auto& b) { b.tallies[1].errors = -1; }), "row 1"));
   CHECK(test::contains(refused([](auto& b) { b.index[0] = 1; }), "intact"));
-  CHECK(test::contains(refused([](auto& b) { b.total = 0; }), "lesions of the study"));
+  CHECK(test::contains(refused([](auto& b) { b.total = 0; }), "lesions of study"));
   CHECK(test::contains(refused([](auto& b) {
                          b.blocks.assign(most_blocks + 1, b.blocks.front());
                          for (auto& lesion : b.lesions) lesion.places.resize(b.blocks.size());
@@ -231,7 +231,7 @@ TEST_CASE("damaged results are refused", "[study]") {
                        "5 lesions do not make"));
   CHECK(test::contains(refused([](auto& b) { b.index[2] = b.index[1]; }), "row 2"));
   CHECK(test::contains(refused([](auto& b) { b.tallies[1].flips = 101; }), "row 1"));
-  CHECK(test::contains(refused([](auto& b) { b.shard.count = 1 << 25; }), "shards of the study"));
+  CHECK(test::contains(refused([](auto& b) { b.shard.count = 1 << 25; }), "shards of study"));
   io::H5 foreign = io::H5::create();
   CHECK_THROWS_AS(read_lesions(foreign), Error);
 }

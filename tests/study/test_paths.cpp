@@ -247,17 +247,17 @@ TEST_CASE("the memory limit changes no number, and the peak is as told", "[study
     run.memory_limit = limit << 20;
     const PathsOutcome outcome = run_paths(run);
     const auto peak = static_cast<double>(ledger.peak_total());
-    INFO("limit " << limit << " MiB: told " << outcome.plan.bytes << ", peak " << peak << ", "
-                  << outcome.plan.images << " images, " << outcome.plan.lengths << " lengths");
-    CHECK(std::abs(peak - static_cast<double>(outcome.plan.bytes)) < 0.1 * peak);
+    INFO("limit " << limit << " MiB: told " << outcome.cost.bytes << ", peak " << peak << ", "
+                  << outcome.cost.images << " images, " << outcome.cost.lengths << " lengths");
+    CHECK(std::abs(peak - static_cast<double>(outcome.cost.bytes)) < 0.1 * peak);
     CHECK(peak < 1.1 * static_cast<double>(run.memory_limit));
     const SpectrumSummary s = summarize_spectrum(outcome.result);
     if (all.norms.empty()) {
       all = s;
-      CHECK(outcome.plan.images == 24);
-      CHECK(outcome.plan.lengths == 10);
+      CHECK(outcome.cost.images == 24);
+      CHECK(outcome.cost.lengths == 10);
     } else {  // single precision: to rounding
-      CHECK((batch ? outcome.plan.lengths < 10 : outcome.plan.images < 24));
+      CHECK((batch ? outcome.cost.lengths < 10 : outcome.cost.images < 24));
       CHECK(worst(s.norms, all.norms) < 1e-5);
       CHECK(worst(s.shares, all.shares) < 1e-5);
     }

@@ -5,19 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "cli/run_tool.h"
+#include "options/study.h"
 #include "study/geometry_run.h"
-#include "study/lesion_run.h"
-#include "train/model_file.h"
 
 namespace rn::tools {
 
-using cli::Common;
-
-struct GeometryTool {
-  cli::CommonOptions common;
-  std::vector<std::string> models, retrained;
-  std::string data, split, shard, output_metric, memory_limit = "2G";
+struct GeometryTool : StudyTool {
+  std::vector<std::string> retrained;
+  std::string output_metric;
   bool coordinates = false, metric = false, actions = false;
   std::int64_t converge = 0, steps = 4000, eigenvectors = 0, blocks = 0, singular_values = 5,
                lanczos_steps = 20, batch = 16, path_pieces = 64;
@@ -25,7 +20,6 @@ struct GeometryTool {
   std::vector<std::int64_t> path, batch_sizes;
   std::optional<std::int64_t> grid, limit_test, limit_train;
   std::optional<double> floor;
-  bool merge = false, table = false;
 };
 
 inline CLI::Validator output_metric() {
@@ -103,16 +97,7 @@ inline void bind_classifier(CLI::App& app, GeometryTool& o) {
 }
 
 inline void bind(CLI::App& app, GeometryTool& o) {
-  app.add_option("MODEL", o.models,
-                 "Model file, - is stdin; with --merge the results of all shards")
-      ->type_name("FILE")
-      ->required();
-  app.add_option("--data", o.data,
-                 "Data set, KIND:WHERE; by default that of the training, if it is built in")
-      ->type_name("URI");
-  app.add_option("--split", o.split, "train, val or test; by default test")
-      ->type_name("SPLIT")
-      ->check(CLI::IsMember({"train", "val", "test"}));
+  bind_model(app, o, "train, val or test; by default test");
   app.add_option("--limit-test", o.limit_test, "The first N test (or val) samples; by default 1000")
       ->type_name("INT")
       ->check(cli::whole(1));
@@ -131,33 +116,12 @@ inline void bind(CLI::App& app, GeometryTool& o) {
       ->check(cli::real(0, 1));
   bind_ck(app, o);
   bind_classifier(app, o);
-  cli::add_common(
-      app, o.common,
-      {Common::seed, Common::device, Common::precision, Common::threads, Common::output});
-  cli::not_recipe(app.add_option("--shard", o.shard,
-                                 "Do part K of N only, K/N; auto: as the Slurm job array says"))
-      ->type_name("K/N");
-  cli::not_recipe(app.add_flag("--merge", o.merge, "Put the results of all shards together"));
-  cli::not_recipe(app.add_option("--memory-limit", o.memory_limit,
-                                 "Of everything held at a time, such as 500M or 4G"))
-      ->type_name("BYTES");
-  cli::not_recipe(app.add_flag("--table", o.table, "Print the result as a TSV table"));
-  cli::add_common(app, o.common,
-                  {Common::json, Common::dry_run, Common::no_provenance, Common::progress});
-}
-
-inline void check_stdout(const GeometryTool& o) {
-  if (o.common.output == "-" && (o.common.json || o.table)) {
-    fail(ErrorKind::usage, "-o - and --{} both want stdout", o.common.json ? "json" : "table");
-  }
+  bind_run(app, o, false, "Of everything held at a time, such as 500M or 4G");
 }
 
 inline study::GeometryRun effective(const GeometryTool& o, const cli::Invocation& call) {
-  check_stdout(o);
   study::GeometryRun run;
-  run.model = o.models.front();
-  run.data = o.data;
-  if (!o.split.empty()) run.split = data::parse_split(o.split);
+  apply(o, call, run);
   const auto& limit = run.split == data::Split::train ? o.limit_train : o.limit_test;
   run.limit = limit.value_or(1000);
   study::GeometryOptions& s = run.options;
@@ -170,7 +134,7 @@ inline study::GeometryRun effective(const GeometryTool& o, const cli::Invocation
   run.actions = o.actions;
   run.grid = o.grid;
   if (o.grid == 1) fail(ErrorKind::usage, "--grid 1: a grid has at least 2 points a side");
-  if (!o.output_metric.empty()) run.output = study::parse_output_metric(o.output_metric);
+  if (!o.output_metric.empty()) run.metric = study::parse_output_metric(o.output_metric);
   run.floor = o.floor;
   s.seed = o.common.seed;
   s.converge = static_cast<int>(o.converge);
@@ -193,18 +157,9 @@ inline study::GeometryRun effective(const GeometryTool& o, const cli::Invocation
          o.lanczos_steps, o.singular_values);
   }
   run.batch = o.batch;
-  if (!o.shard.empty()) run.shard = parse_shard(o.shard);
-  run.dtype = train::parse_precision(o.common.precision);
   if (run.dtype == Dtype::bf16) {
     fail(ErrorKind::usage, "--precision bf16: metrics are taken in fp32 or fp64");
   }
-  run.memory_limit = cli::parse_bytes(o.memory_limit);
-  run.output_file = o.common.output;
-  run.force = o.common.force;
-  run.dry_run = o.common.dry_run;
-  run.volatile_provenance = !o.common.no_provenance;
-  run.provenance = io::start_provenance(call.tool, call.command_line);
-  run.provenance.config = call.recipe;
   return run;
 }
 

@@ -5,26 +5,20 @@
 #include <string>
 #include <vector>
 
-#include "cli/run_tool.h"
+#include "options/study.h"
 #include "study/lesion_run.h"
-#include "train/model_file.h"
-#include "train/schedule.h"
 
 namespace rn::tools {
 
-using cli::Common;
-
-struct LesionTool {
-  cli::CommonOptions common;
-  std::vector<std::string> models;
-  std::string data, split = "test", shard, memory_limit = "2G", checkpoint_every = "2m";
+struct LesionTool : StudyTool {
   bool delete_each = false, delete_shortcut = false, shapley = false, pairs = false;
   std::vector<std::string> remove, keep;
   std::vector<std::int64_t> random, shuffle;
   std::optional<double> noise;
   std::int64_t recalibrate = 0;
   std::optional<std::int64_t> trials, limit;
-  bool resume = false, merge = false, table = false;
+
+  LesionTool() { split = "test"; }
 };
 
 inline void bind_studies(CLI::App& app, LesionTool& o) {
@@ -65,39 +59,13 @@ inline void bind_studies(CLI::App& app, LesionTool& o) {
 }
 
 inline void bind(CLI::App& app, LesionTool& o) {
-  app.add_option("MODEL", o.models,
-                 "Model file, - is stdin; with --merge the results of all shards")
-      ->type_name("FILE")
-      ->required();
-  app.add_option("--data", o.data,
-                 "Data set, KIND:WHERE; by default that of the training, if it is built in")
-      ->type_name("URI");
-  app.add_option("--split", o.split, "train, val or test")
-      ->type_name("SPLIT")
-      ->check(CLI::IsMember({"train", "val", "test"}));
+  bind_model(app, o, "train, val or test");
   app.add_option("--limit-test", o.limit,
                  "The first N images only; 1000 by default for --shapley and --pairs, else all")
       ->type_name("INT")
       ->check(cli::whole(1));
   bind_studies(app, o);
-  cli::add_common(
-      app, o.common,
-      {Common::seed, Common::device, Common::precision, Common::threads, Common::output});
-  cli::not_recipe(app.add_option("--shard", o.shard,
-                                 "Do part K of N only, K/N; auto: as the Slurm job array says"))
-      ->type_name("K/N");
-  cli::not_recipe(app.add_flag("--merge", o.merge, "Put the results of all shards together"));
-  cli::not_recipe(app.add_flag("--resume", o.resume,
-                               "Go on from the checkpoint if there is one, start otherwise"));
-  cli::not_recipe(app.add_option("--checkpoint-every", o.checkpoint_every,
-                                 "Save what is done in OUTPUT.ckpt so often, such as 10m"))
-      ->type_name("TIME");
-  cli::not_recipe(app.add_option("--memory-limit", o.memory_limit,
-                                 "Of the activations held at a time, such as 500M or 4G"))
-      ->type_name("BYTES");
-  cli::not_recipe(app.add_flag("--table", o.table, "Print the result as a TSV table"));
-  cli::add_common(app, o.common,
-                  {Common::json, Common::dry_run, Common::no_provenance, Common::progress});
+  bind_run(app, o, true, "Of the activations held at a time, such as 500M or 4G");
 }
 
 inline study::LesionOptions study_of(const LesionTool& o) {
@@ -134,17 +102,9 @@ inline study::LesionOptions study_of(const LesionTool& o) {
   return options;
 }
 
-inline void check_stdout(const LesionTool& o) {
-  if (o.common.output == "-" && (o.common.json || o.table)) {
-    fail(ErrorKind::usage, "-o - and --{} both want stdout", o.common.json ? "json" : "table");
-  }
-}
-
 inline study::LesionRun effective(const LesionTool& o, const cli::Invocation& call) {
   study::LesionRun run;
-  run.model = o.models.front();
-  run.data = o.data;
-  run.split = data::parse_split(o.split);
+  apply(o, call, run);
   run.options = study_of(o);
   run.recalibrate = o.recalibrate;
   const bool expensive =
@@ -154,18 +114,6 @@ inline study::LesionRun effective(const LesionTool& o, const cli::Invocation& ca
     info("--{} takes many evaluations: the first 1000 images; --limit-test N takes others",
          to_string(run.options.study));
   }
-  if (!o.shard.empty()) run.shard = parse_shard(o.shard);
-  run.dtype = train::parse_precision(o.common.precision);
-  run.memory_limit = cli::parse_bytes(o.memory_limit);
-  run.checkpoint_seconds = train::parse_duration(o.checkpoint_every);
-  run.output = o.common.output;
-  run.force = o.common.force;
-  run.resume = o.resume;
-  run.dry_run = o.common.dry_run;
-  run.volatile_provenance = !o.common.no_provenance;
-  check_stdout(o);
-  run.provenance = io::start_provenance(call.tool, call.command_line);
-  run.provenance.config = call.recipe;
   return run;
 }
 

@@ -5,26 +5,18 @@
 #include <string>
 #include <vector>
 
-#include "cli/run_tool.h"
-#include "study/lesion_run.h"
+#include "options/study.h"
 #include "study/paths_run.h"
-#include "train/model_file.h"
-#include "train/schedule.h"
 
 namespace rn::tools {
 
-using cli::Common;
-
-struct PathsTool {
-  cli::CommonOptions common;
-  std::vector<std::string> models;
-  std::string data, split, bn = "frozen", shard, memory_limit = "2G", checkpoint_every = "2m";
+struct PathsTool : StudyTool {
+  std::string bn = "frozen";
   bool lengths = false, sample = false, spectrum = false;
   bool boundaries = false, weights = false, branches = false;
   std::vector<std::int64_t> lengths_at;
   std::optional<std::int64_t> trials, batch, max_length, limit_test, limit_train;
   std::optional<double> effective;
-  bool resume = false, merge = false, table = false;
 };
 
 inline void bind_studies(CLI::App& app, PathsTool& o) {
@@ -65,16 +57,7 @@ inline void bind_studies(CLI::App& app, PathsTool& o) {
 }
 
 inline void bind(CLI::App& app, PathsTool& o) {
-  app.add_option("MODEL", o.models,
-                 "Model file, - is stdin; with --merge the results of all shards")
-      ->type_name("FILE")
-      ->required();
-  app.add_option("--data", o.data,
-                 "Data set, KIND:WHERE; by default that of the training, if it is built in")
-      ->type_name("URI");
-  app.add_option("--split", o.split, "train, val or test; by default test, and train for --sample")
-      ->type_name("SPLIT")
-      ->check(CLI::IsMember({"train", "val", "test"}));
+  bind_model(app, o, "train, val or test; by default test, and train for --sample");
   app.add_option("--limit-test", o.limit_test,
                  "The first N test (or val) images only; by default 1000")
       ->type_name("INT")
@@ -84,30 +67,7 @@ inline void bind(CLI::App& app, PathsTool& o) {
       ->type_name("INT")
       ->check(cli::whole(1));
   bind_studies(app, o);
-  cli::add_common(
-      app, o.common,
-      {Common::seed, Common::device, Common::precision, Common::threads, Common::output});
-  cli::not_recipe(app.add_option("--shard", o.shard,
-                                 "Do part K of N only, K/N; auto: as the Slurm job array says"))
-      ->type_name("K/N");
-  cli::not_recipe(app.add_flag("--merge", o.merge, "Put the results of all shards together"));
-  cli::not_recipe(app.add_flag("--resume", o.resume,
-                               "Go on from the checkpoint if there is one, start otherwise"));
-  cli::not_recipe(app.add_option("--checkpoint-every", o.checkpoint_every,
-                                 "Save what is done in OUTPUT.ckpt so often, such as 10m"))
-      ->type_name("TIME");
-  cli::not_recipe(app.add_option("--memory-limit", o.memory_limit,
-                                 "Of everything held at a time, such as 500M or 4G"))
-      ->type_name("BYTES");
-  cli::not_recipe(app.add_flag("--table", o.table, "Print the result as a TSV table"));
-  cli::add_common(app, o.common,
-                  {Common::json, Common::dry_run, Common::no_provenance, Common::progress});
-}
-
-inline void check_stdout(const PathsTool& o) {
-  if (o.common.output == "-" && (o.common.json || o.table)) {
-    fail(ErrorKind::usage, "-o - and --{} both want stdout", o.common.json ? "json" : "table");
-  }
+  bind_run(app, o, true, "Of everything held at a time, such as 500M or 4G");
 }
 
 inline study::PathsOptions study_of(const PathsTool& o) {
@@ -138,31 +98,18 @@ inline study::PathsOptions study_of(const PathsTool& o) {
 
 inline study::PathsRun effective(const PathsTool& o, const cli::Invocation& call) {
   study::PathsRun run;
-  run.model = o.models.front();
-  run.data = o.data;
+  apply(o, call, run);
   run.options = study_of(o);
-  if (!o.split.empty()) run.split = run.sample_split = data::parse_split(o.split);
+  if (!o.split.empty()) run.sample_split = run.split;
   const auto limit = [&](data::Split split, std::int64_t otherwise) {
     const auto& given = split == data::Split::train ? o.limit_train : o.limit_test;
     return given.value_or(otherwise);
   };
   run.limit = limit(run.split, 1000);
   run.sample_limit = limit(run.sample_split, -1);
-  if (!o.shard.empty()) run.shard = parse_shard(o.shard);
-  run.dtype = train::parse_precision(o.common.precision);
   if (run.dtype == Dtype::bf16) {
     fail(ErrorKind::usage, "--precision bf16: paths are followed in fp32 or fp64");
   }
-  run.memory_limit = cli::parse_bytes(o.memory_limit);
-  run.checkpoint_seconds = train::parse_duration(o.checkpoint_every);
-  run.output = o.common.output;
-  run.force = o.common.force;
-  run.resume = o.resume;
-  run.dry_run = o.common.dry_run;
-  run.volatile_provenance = !o.common.no_provenance;
-  check_stdout(o);
-  run.provenance = io::start_provenance(call.tool, call.command_line);
-  run.provenance.config = call.recipe;
   return run;
 }
 

@@ -7,20 +7,12 @@
 #include <algorithm>
 
 #include "base/parallel.h"
-#include "ops/cpu/conv_kernel.h"
-#include "ops/cpu/rows.h"
-#include "ops/cpu/scratch.h"
+#include "ops/cpu/conv_tile.h"
 
 namespace rn::ops::cpu {
 namespace {
 
 constexpr std::int64_t tile_bytes = 128 << 10;  // of the larger of a tile's input and output
-
-ConvGeometry geometry_of(const Conv2d& conv, const Shape& x, const Shape& weights) {
-  const Shape y = conv_output_shape(conv, x, weights);
-  return {x[1],       x[2],       x[3],          y[1],          y[2],       y[3],
-          weights[1], weights[2], conv.stride_h, conv.stride_w, conv.pad_h, conv.pad_w};
-}
 
 int tile_of(const ConvGeometry& g, std::size_t element, std::int64_t images) {
   const std::int64_t bytes =
