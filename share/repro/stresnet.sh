@@ -108,7 +108,7 @@ for split in $splits; do
     skips video-twostream eval "appearance-$split.h5" --with "motion-$split.h5" --data "$data" --flow flow \
       -o "two-stream-$split-eval.h5" -q >"two-stream-$split.txt"
   small 4 5-15 "--lr 0.02"
-  ! large || more="--epochs 8e" # of many classes
+  ! large || more="--epochs 6e" # of many classes
   row st-resnet $st --init-from "appearance-$split.h5,motion-$split.h5" $more
   small 2 1-15
   ! large || more="--epochs 1e"

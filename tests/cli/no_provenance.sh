@@ -15,18 +15,19 @@ for place in private-one private-two; do
   # Made with provenance, and cleaned by who hands it on.
   resnet-train $small --data "$data" -o $place/whole.h5 >/dev/null
   resnet-convert $place/whole.h5 --store bf16 --no-provenance -q -o $place/half.h5
-  for tool in eval lesion paths; do
+  for tool in eval lesion paths geometry; do
     resnet-$tool $place/first.h5 --data "$data" --no-provenance -q -o $place/$tool.h5 >/dev/null
   done
   for k in 1 2; do
     resnet-lesion $place/first.h5 --data "$data" --shard $k/2 -q -o $place/lesion$k.h5 >/dev/null
     resnet-paths $place/first.h5 --data "$data" --batch 8 --shard $k/2 -q -o $place/paths$k.h5 >/dev/null
+    resnet-geometry $place/first.h5 --data "$data" --shard $k/2 -q -o $place/geometry$k.h5 >/dev/null
   done
-  for tool in lesion paths; do
+  for tool in lesion paths geometry; do
     resnet-$tool --merge $place/${tool}1.h5 $place/${tool}2.h5 --no-provenance -q -o $place/all-$tool.h5 >/dev/null
   done
 done
-for file in first fine half eval lesion paths all-lesion all-paths; do
+for file in first fine half eval lesion paths geometry all-lesion all-paths all-geometry; do
   ! grep -a -q private- private-one/$file.h5 || fail "$file.h5: says where its inputs lie"
   case $file in all-*) continue ;; esac # of shards that tell their time
   cmp private-one/$file.h5 private-two/$file.h5 || fail "$file.h5: other bytes in another directory"
