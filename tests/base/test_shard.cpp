@@ -54,8 +54,9 @@ TEST_CASE("missing shards are named, the first twenty of them") {
 TEST_CASE("shards that are put together are each there once") {
   GivenShards given(3);
   given.add({2, 3}, "c.h5");
-  CHECK(error_of(ErrorKind::input, [&] { given.add({2, 3}, "d.h5"); }) ==
-        "d.h5: shard 3/3 was given twice");
+  CHECK(error_of(ErrorKind::input, [&] {
+          given.add({2, 3}, "d.h5");
+        }) == "d.h5: shard 3/3 was given twice");
   given.add({0, 3}, "a.h5");
   CHECK(error_of(ErrorKind::input, [&] { given.demand_all("c.h5"); }) ==
         "c.h5: 2 of 3 shards: 2/3 missing");
