@@ -5,7 +5,7 @@
 set -eu
 : "${BUILD:?}" "${SOURCE:?}"
 PATH=$BUILD/bin:$PATH
-unset RESNET_THREADS RESNET_CONFIG RN_EMU_RACES RN_EMU_ORDER RN_EMU_MEMORY 2>/dev/null || true
+for name in $(env | sed -n 's/^\(RESNET_[A-Z0-9_]*\|RN_EMU_[A-Z]*\)=.*/\1/p'); do unset "$name"; done
 scratch=$(mktemp -d)
 cleanup() { rm -rf "$scratch"; }
 trap cleanup EXIT

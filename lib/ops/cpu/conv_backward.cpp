@@ -103,9 +103,8 @@ void backward(const Conv2d& conv, const ConvBackward& args) {
       }
       // The operand's value: needed for the weights, and then the mask is read off it.
       const A* x = nullptr;
-      if (args.d_weights)
-        x = read_tile<A>(value, value_plain, nullptr, in_at, count * in_rows, g.i);
       if (args.d_weights) {
+        x = read_tile<A>(value, value_plain, nullptr, in_at, count * in_rows, g.i);
         const std::int64_t size = weights_kernel->packed_size();
         W* partial = partials + lane * size;
         if (first_tile) {
