@@ -8,10 +8,20 @@
 #include "ops/cpu/winograd.h"
 #include "support/catch.h"
 
-#define RN_VECTOR_BYTES 64
-#define RN_ROWS 5
-#define RN_FORWARD_BYTES (24 << 10)  // several blocks of a few tiles
-#define RN_WEIGHTS_BYTES (24 << 10)
+namespace rn::ops::cpu {
+namespace {
+struct Tuning {
+  static constexpr int vector_bytes = 64;
+  // A product at a time: so many rows, by one panel or, where channels allow, by `wide` vectors.
+  static constexpr int rows = 5, wide = 2;
+  // The same of the weights' gradients.
+  static constexpr int narrow_rows = 3, wide_rows = 5;
+  // Transforms that are there at once.
+  static constexpr std::int64_t forward_bytes = 24 << 10, weights_bytes = 24 << 10,
+                                weights_bytes_of_16 = 24 << 10;
+};
+}  // namespace
+}  // namespace rn::ops::cpu
 #include "ops/cpu/winograd_passes.inc"
 
 using namespace rn;
