@@ -15,4 +15,11 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+std::string printable(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return text;
+}
+
 }  // namespace rn

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "io/table.h"
 
 namespace rn::plot {
 namespace {
@@ -148,27 +149,24 @@ std::string evaluation_script(const std::vector<Evaluated>& all, const Evaluatio
 }
 
 std::string evaluation_table(const std::vector<Evaluated>& all, EvaluationChart chart) {
-  std::string text;
   if (chart == EvaluationChart::accuracy) {
-    text = "name\tscores\taccuracy_percent\n";
+    io::Table table("name", "scores", "accuracy_percent");
     for (const Evaluated& e : all) {
       for (const auto& bar : e.bars) {
-        text += fmt::format("{}\t{}\t{:.4f}\n", e.name, bar.what.empty() ? "all" : bar.what,
-                            bar.accuracy);
+        table.row(e.name, bar.what.empty() ? "all" : bar.what, fmt::format("{:.4f}", bar.accuracy));
       }
     }
-    return text;
+    return table.str();
   }
   require_one(all);
   const Evaluated& e = all.front();
-  text = "label\tprediction\tcount\n";
+  io::Table table("label", "prediction", "count");
   for (std::size_t row = 0; row < e.classes.size(); ++row) {
     for (std::size_t k = 0; k < e.classes.size(); ++k) {
-      text += fmt::format("{}\t{}\t{}\n", e.classes[row], e.classes[k],
-                          e.confusion[row * e.classes.size() + k]);
+      table.row(e.classes[row], e.classes[k], e.confusion[row * e.classes.size() + k]);
     }
   }
-  return text;
+  return table.str();
 }
 
 }  // namespace rn::plot

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "io/schema.h"
 #include "study/lesion_result.h"
 #include "study/memory_result.h"
@@ -34,7 +35,7 @@ std::string study_line(const LesionResult& r) {
 }
 
 std::string settings_line(const LesionResult& r) {
-  std::string text = fmt::format("{}, seed {}", train::printable(r.precision), r.options.seed);
+  std::string text = fmt::format("{}, seed {}", printable(r.precision), r.options.seed);
   if (r.options.trials > 1) text += fmt::format(", {} trials", r.options.trials);
   if (r.options.study == Study::noise) text += fmt::format(", sigma {}", r.options.sigma);
   return text + (r.recalibrated > 0
@@ -69,11 +70,10 @@ std::string describe_paths_text(const io::H5& file) {
   line("format", fmt::format("{} {}, kind paths", schema::to_string(schema::Format::result),
                              file.get_int("/", schema::version_attribute)));
   line("study", (study.empty() ? "lengths" : study) + shard_line(r));
-  line("model", fmt::format("{}, {} blocks; sha256 {}", train::printable(r.arch), r.n(),
-                            train::printable(r.model_digest.substr(0, 16))));
-  line("settings",
-       fmt::format("{}, seed {}, statistics {}", train::printable(r.precision), r.options.seed,
-                   r.options.exact.batch_statistics ? "of the batch" : "frozen"));
+  line("model", fmt::format("{}, {} blocks; sha256 {}", printable(r.arch), r.n(),
+                            printable(r.model_digest.substr(0, 16))));
+  line("settings", fmt::format("{}, seed {}, statistics {}", printable(r.precision), r.options.seed,
+                               r.options.exact.batch_statistics ? "of the batch" : "frozen"));
   if (std::any_of(r.blocks.begin(), r.blocks.end(),
                   [](const auto& b) { return b.shared_preactivation; })) {
     line("shortcut", "shared pre-activation: belongs to it, and to the branch");
@@ -109,7 +109,7 @@ std::string describe_memory_text(const io::H5& file) {
   line("study", fmt::format("{} networks and modes, batches of {}, {} steps timed", r.cases.size(),
                             r.batch, r.steps));
   if (!r.data.empty()) {
-    line("trained", fmt::format("{} steps on {}", r.train_steps, train::printable(r.data)));
+    line("trained", fmt::format("{} steps on {}", r.train_steps, printable(r.data)));
   }
   line("made by", train::maker_line(io::read_provenance(file)));
   return text + '\n' + to_text(r);
@@ -143,12 +143,11 @@ std::string describe_text(const io::H5& file) {
   line("format", fmt::format("{} {}, kind lesion", schema::to_string(schema::Format::result),
                              file.get_int("/", schema::version_attribute)));
   line("study", study_line(r));
-  line("model", fmt::format("{}, {} blocks, {} of them down-sampling; sha256 {}",
-                            train::printable(r.arch), r.blocks.size(), count_down_sampling(r),
-                            train::printable(r.model_digest.substr(0, 16))));
+  line("model", fmt::format("{}, {} blocks, {} of them down-sampling; sha256 {}", printable(r.arch),
+                            r.blocks.size(), count_down_sampling(r),
+                            printable(r.model_digest.substr(0, 16))));
   line("data",
-       fmt::format("{}, {}, {} images{}", train::printable(r.data), train::printable(r.split),
-                   r.images,
+       fmt::format("{}, {}, {} images{}", printable(r.data), printable(r.split), r.images,
                    r.done < r.images ? fmt::format("; unfinished: {} answered", r.done) : ""));
   line("settings", settings_line(r));
   if (shares_preactivation(r)) {

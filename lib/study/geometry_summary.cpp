@@ -3,8 +3,9 @@
 #include <cmath>
 #include <limits>
 
+#include "base/text.h"
+#include "io/table.h"
 #include "study/geometry_result.h"
-#include "train/describe_parts.h"
 
 namespace rn::study {
 namespace {
@@ -66,7 +67,7 @@ std::string ck_text(const GeometryResult& r) {
   std::string text = fmt::format(
       "C^{} network, {} layers of dl {}, width {}, {}; {} points of {} {}, error {:.2f} %\n",
       r.network.order, r.network.layers, of(r.network.dl), r.width, nn::to_string(r.network.curve),
-      r.index.size(), train::printable(r.data), train::printable(r.split), r.error());
+      r.index.size(), printable(r.data), printable(r.split), r.error());
   const CkMetric& metric = r.at_points.metric;
   if (!metric.coordinates.empty()) {
     const LayerSummary s = layer_summary(metric.coordinates);
@@ -118,8 +119,8 @@ std::string classifier_text(const GeometryResult& r) {
   std::string text = fmt::format(
       "{}: {} images of {} {}, error {:.2f} %; metric {} at the output, "
       "rank counts eigenvalues above {} of the largest\n",
-      train::printable(r.arch), r.index.size(), train::printable(r.data), train::printable(r.split),
-      r.error(), to_string(r.options.output), r.options.floor);
+      printable(r.arch), r.index.size(), printable(r.data), printable(r.split), r.error(),
+      to_string(r.options.output), r.options.floor);
   if (r.shard.count > 1) {
     text += fmt::format("shard {} of {}\n", r.shard.index + 1, r.shard.count);
   }
@@ -127,7 +128,7 @@ std::string classifier_text(const GeometryResult& r) {
   text += "  boundary         numbers  leading      +-           median       eff. rank  rank\n";
   for (std::size_t b = 0; b < r.boundaries.size(); ++b) {
     text += fmt::format("  {:<15}  {:<7}  {:<11}  {:<11}  {:<11}  {:<9}  {:.2f}\n",
-                        train::printable(r.boundaries[b]), r.sizes[b], of(m.leading.mean[b]),
+                        printable(r.boundaries[b]), r.sizes[b], of(m.leading.mean[b]),
                         of(m.leading.error[b]), of(m.leading.median[b]),
                         of(m.effective_rank.mean[b]), m.rank[b]);
   }
@@ -145,7 +146,7 @@ std::string classifier_text(const GeometryResult& r) {
       first.push_back(r.singular.values[at((n * count + block) * values)]);
     }
     const auto [least, largest] = std::minmax_element(first.begin(), first.end());
-    text += fmt::format("  {:<15}  {:<9}  {:<9}  {}\n", train::printable(r.blocks[b]),
+    text += fmt::format("  {:<15}  {:<9}  {:<9}  {}\n", printable(r.blocks[b]),
                         of(mean_of(first).mean), of(*least), of(*largest));
   }
   return text;
@@ -226,42 +227,41 @@ LayerSummary layer_summary(const MetricField& field) {
 std::string to_text(const GeometryResult& r) { return r.ck ? ck_text(r) : classifier_text(r); }
 
 std::string to_table(const GeometryResult& r) {
-  std::string text;
   if (r.ck) {
     if (r.at_points.metric.coordinates.empty()) {
       fail(ErrorKind::usage, "--table shows the metric by layer; --metric makes it");
     }
     const LayerSummary s = layer_summary(r.at_points.metric.coordinates);
-    text = "layer\tlargest\tsmallest\tcondition\tlog_determinant\trank\tnegative\n";
+    io::Table table("layer", "largest", "smallest", "condition", "log_determinant", "rank",
+                    "negative");
     const auto& negative = r.at_points.metric.negative;
     for (std::size_t l = 0; l < s.condition.size(); ++l) {
-      text += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\n", l, s.largest[l], s.smallest[l],
-                          s.condition[l], s.log_determinant[l], s.rank[l],
-                          negative.empty() ? "" : std::to_string(negative[l]));
+      table.row(l, s.largest[l], s.smallest[l], s.condition[l], s.log_determinant[l], s.rank[l],
+                negative.empty() ? "" : std::to_string(negative[l]));
     }
-    return text;
+    return table.str();
   }
   const SpectrumMeans m = spectrum_means(r.spectra);
-  text = "boundary\tsize";
-  for (const char* name : {"leading", "trace", "effective_rank", "log_volume"}) {
-    text += fmt::format("\t{0}\t{0}_error\t{0}_median", name);
+  io::Table table;
+  table.cells("boundary", "size");
+  for (const std::string name : {"leading", "trace", "effective_rank", "log_volume"}) {
+    table.cells(name, name + "_error", name + "_median");
   }
-  text += "\trank";
-  for (std::int64_t k = 0; k < r.spectra.classes; ++k) text += fmt::format("\tmedian{}", k + 1);
-  text += '\n';
+  table.cells("rank");
+  for (std::int64_t k = 0; k < r.spectra.classes; ++k) table.cells(fmt::format("median{}", k + 1));
+  table.end();
   for (std::size_t b = 0; b < r.boundaries.size(); ++b) {
-    text += fmt::format("{}\t{}", train::printable(r.boundaries[b]), r.sizes[b]);
+    table.cells(r.boundaries[b], r.sizes[b]);
     for (const auto* c : {&m.leading, &m.trace, &m.effective_rank, &m.log_volume}) {
-      text += fmt::format("\t{}\t{}\t{}", c->mean[b], c->error[b], c->median[b]);
+      table.cells(c->mean[b], c->error[b], c->median[b]);
     }
-    text += fmt::format("\t{}", m.rank[b]);
+    table.cells(m.rank[b]);
     for (std::int64_t k = 0; k < r.spectra.classes; ++k) {
-      text += fmt::format(
-          "\t{}", m.eigenvalue_medians[at(static_cast<std::int64_t>(b) * r.spectra.classes + k)]);
+      table.cells(m.eigenvalue_medians[at(static_cast<std::int64_t>(b) * r.spectra.classes + k)]);
     }
-    text += '\n';
+    table.end();
   }
-  return text;
+  return table.str();
 }
 
 io::Json to_json(const GeometryResult& r) {

@@ -4,12 +4,12 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "data/batcher.h"
 #include "device/ledger.h"
 #include "io/schema.h"
 #include "study/prefix_tree.h"
 #include "study/recalibrate.h"
-#include "train/describe.h"
 #include "train/evaluate.h"
 #include "train/samples.h"
 
@@ -212,9 +212,9 @@ LesionOutcome plan(Job& job) {
   outcome.plan = fmt::format(
       "would do {} lesions of {} on {} {}, {} images\nblock evaluations {} for each image ({} "
       "without sharing)\nabout {:.0f} s, about {} MiB of activations, {} images at a time\n",
-      job.result.lesions.size() - 1, train::printable(job.result.arch), job.result.data,
-      job.result.split, job.result.images, job.cost.evaluations, job.cost.naive, seconds,
-      (bytes >> 20) + 1, job.slice);
+      job.result.lesions.size() - 1, printable(job.result.arch), job.result.data, job.result.split,
+      job.result.images, job.cost.evaluations, job.cost.naive, seconds, (bytes >> 20) + 1,
+      job.slice);
   outcome.json.add("dry_run", true)
       .add("study", to_string(job.result.options.study))
       .add("lesions", job.result.lesions.size() - 1)

@@ -4,9 +4,10 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/text.h"
+#include "io/table.h"
 #include "study/combinatorics.h"
 #include "study/lesion_result.h"
-#include "train/describe.h"
 
 namespace rn::study {
 namespace {
@@ -110,49 +111,47 @@ Tensor pair_interactions(const LesionResult& result) {
 
 std::string to_table(const LesionResult& result) {
   const Study study = result.options.study;
-  std::string out;
   if (study == Study::shapley) {
-    out = "block\tstage\tdownsampling\tvalue\tstandard_error\n";
+    io::Table table("block", "stage", "downsampling", "value", "standard_error");
     const std::vector<Shapley> values = shapley_values(result);
     for (std::size_t b = 0; b < values.size(); ++b) {
       const auto& block = result.blocks[b];
-      out += fmt::format("{}\t{}\t{}\t{}\t{}\n", block.name, block.stage, int{block.downsamples},
-                         values[b].value, values[b].standard_error);
+      table.row(block.name, block.stage, block.downsamples, values[b].value,
+                values[b].standard_error);
     }
-    return out;
+    return table.str();
   }
   if (study == Study::pairs) {
-    out = "first\tsecond\terror\tinteraction\n";
+    io::Table table("first", "second", "error", "interaction");
     const Tensor interactions = pair_interactions(result);
     const std::size_t n = result.blocks.size();
     std::size_t at = 1;
     for (std::size_t i = 0; i < n; ++i) {
       for (std::size_t j = i; j < n; ++j, ++at) {
-        out += fmt::format("{}\t{}\t{}\t{}\n", result.blocks[i].name, result.blocks[j].name,
-                           result.tallies[at].error(), interactions.data<double>()[i * n + j]);
+        table.row(result.blocks[i].name, result.blocks[j].name, result.tallies[at].error(),
+                  interactions.data<double>()[i * n + j]);
       }
     }
-    return out;
+    return table.str();
   }
   if (study == Study::delete_random || study == Study::shuffle) {
-    out = "lesion\tk\ttrial\ttau\terrors\terror\tloss\tflips\n";
+    io::Table table("lesion", "k", "trial", "tau", "errors", "error", "loss", "flips");
     for (std::size_t i = 0; i < result.lesions.size(); ++i) {
       const Lesion& lesion = result.lesions[i];
       const Tally& t = result.tallies[i];
-      out += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", lesion.name, lesion.k, lesion.trial,
-                         tau_of(lesion), t.errors, t.error(), t.loss(), t.flips);
+      table.row(lesion.name, lesion.k, lesion.trial, tau_of(lesion), t.errors, t.error(), t.loss(),
+                t.flips);
     }
-    return out;
+    return table.str();
   }
-  out = "block\tstage\tdownsampling\terrors\terror\tloss\tflips\n";
+  io::Table table("block", "stage", "downsampling", "errors", "error", "loss", "flips");
   for (std::size_t i = 0; i < result.lesions.size(); ++i) {
     const Tally& t = result.tallies[i];
     const auto* block = block_of(result, i);
-    out += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\n", result.lesions[i].name,
-                       block ? block->stage : "-", block ? int{block->downsamples} : 0, t.errors,
-                       t.error(), t.loss(), t.flips);
+    table.row(result.lesions[i].name, block ? block->stage : "-", block && block->downsamples,
+              t.errors, t.error(), t.loss(), t.flips);
   }
-  return out;
+  return table.str();
 }
 
 namespace {
@@ -178,8 +177,8 @@ std::string strongest_pairs(const LesionResult& result) {
   std::string out = "error of both - errors of each + intact error, in percentage points:\n";
   for (std::size_t i = 0; i < std::min(shown, pairs.size()); ++i) {
     out += fmt::format("{:+8.2f}  {} with {}\n", pairs[i].value,
-                       train::printable(result.blocks[pairs[i].first].name),
-                       train::printable(result.blocks[pairs[i].second].name));
+                       printable(result.blocks[pairs[i].first].name),
+                       printable(result.blocks[pairs[i].second].name));
   }
   if (pairs.size() > shown) out += fmt::format("({} more: --table)\n", pairs.size() - shown);
   return out;
@@ -191,7 +190,7 @@ std::string deleted(const LesionResult& result) {
   for (const Place& place : result.lesions.back().places) {
     if (place.branch != 0) continue;
     names += (names.empty() ? "" : ", ") +
-             train::printable(result.blocks[static_cast<std::size_t>(place.block)].name);
+             printable(result.blocks[static_cast<std::size_t>(place.block)].name);
   }
   return "deleted: " + (names.empty() ? "none" : names) + '\n';
 }
@@ -202,8 +201,8 @@ std::string to_text(const LesionResult& result) {
   const Tally& base = intact(result);
   std::string out = fmt::format(
       "{}: {} on {} {}, {} images, {} of {} lesions\nintact: {:.2f} % error ({}), loss {:.4f}\n",
-      train::printable(result.arch), to_string(result.options.study), train::printable(result.data),
-      train::printable(result.split), base.count, result.lesions.size() - 1, result.total - 1,
+      printable(result.arch), to_string(result.options.study), printable(result.data),
+      printable(result.split), base.count, result.lesions.size() - 1, result.total - 1,
       base.error(), base.errors, base.loss());
   const Study study = result.options.study;
   if (study == Study::delete_random || study == Study::shuffle) {
@@ -231,9 +230,8 @@ std::string to_text(const LesionResult& result) {
     const Difference d = difference(t);
     const auto* block = block_of(result, i);
     out += fmt::format("{:<18}{} {:6.2f} % error ({}), {:+.2f} [{:+.2f}, {:+.2f}], {} flips\n",
-                       train::printable(result.lesions[i].name),
-                       block && block->downsamples ? " *" : "  ", t.error(), t.errors, d.value,
-                       d.low, d.high, t.flips);
+                       printable(result.lesions[i].name), block && block->downsamples ? " *" : "  ",
+                       t.error(), t.errors, d.value, d.low, d.high, t.flips);
   }
   if (by_block(study)) out += "* down-samples: its shortcut changes the shape, and stays\n";
   return out;

@@ -33,6 +33,8 @@ struct MemoryResult {
     }
   };
   std::vector<Case> cases;
+  // Its step time over that of the same network with stored activations; 0: not both timed.
+  double against_stored(const Case& one) const;
 
   struct Reconstructed {
     std::string arch, stream, precision;

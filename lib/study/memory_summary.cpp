@@ -1,4 +1,4 @@
-// Results of revnet-memprof for the reader: straight lines and powers, text, tables, JSON.
+// Results of revnet-memprof for the reader: straight lines and powers, text.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -33,18 +33,6 @@ std::string kept(const std::string& activations, const std::string& stream) {
 
 std::string units_of(std::int64_t units) { return units > 0 ? std::to_string(units) : "own"; }
 
-// Step times beside those of the same network with stored activations.
-double against_stored(const MemoryResult& r, const MemoryResult::Case& c) {
-  for (const auto& other : r.cases) {
-    if (other.arch == c.arch && other.units == c.units && other.precision == c.precision &&
-        other.batch == c.batch && other.stream == c.stream && other.activations == "stored" &&
-        other.step_seconds > 0) {
-      return c.step_seconds / other.step_seconds;
-    }
-  }
-  return 0;
-}
-
 std::string cases_text(const MemoryResult& r) {
   bool timed = false;
   for (const auto& c : r.cases) timed = timed || c.step_seconds > 0;
@@ -58,7 +46,7 @@ std::string cases_text(const MemoryResult& r) {
                         mib(c.account.peak_total()), mib(c.account.resident_growth));
     if (timed) {
       text += fmt::format(" {:>9.1f}", 1e3 * c.step_seconds);
-      const double ratio = against_stored(r, c);
+      const double ratio = r.against_stored(c);
       text += ratio > 0 ? fmt::format(" {:>7.3f}", ratio) : "";
     }
     text += '\n';
@@ -114,62 +102,6 @@ std::string conclusions_text(const MemoryResult& r) {
   return text;
 }
 
-template <class... Args>
-std::string row(const Args&... args) {
-  std::string line;
-  ((line += (line.empty() ? "" : "\t") + fmt::format("{}", args)), ...);
-  return line + '\n';
-}
-
-std::string cases_table(const MemoryResult& r) {
-  std::string text =
-      row("arch", "units", "depth", "blocks", "parameters", "activations", "stream", "precision",
-          "batch", "peak_activation", "peak_statistics", "peak_total", "resident_growth",
-          "forward_seconds", "backward_seconds", "update_seconds", "step_seconds", "ratio",
-          "forward_macs", "backward_macs", "recomputed_macs");
-  for (const auto& c : r.cases) {
-    text += row(c.arch, c.units, c.depth, c.account.blocks, c.account.parameters, c.activations,
-                c.stream, c.precision, c.batch, c.account.peak(Tag::activation),
-                c.account.peak(Tag::statistics), c.account.peak_total(), c.account.resident_growth,
-                c.seconds[0], c.seconds[1], c.seconds[2], c.step_seconds, against_stored(r, c),
-                c.macs.forward, c.macs.backward, c.macs.recomputed);
-  }
-  return text;
-}
-
-std::string peaks_table(const MemoryResult& r) {
-  std::string text =
-      row("arch", "units", "activations", "stream", "precision", "phase", "tag", "live", "peak");
-  for (const auto& c : r.cases) {
-    for (int phase = 0; phase < phase_count; ++phase) {
-      for (std::size_t tag = 0; tag < tag_count; ++tag) {
-        const PhaseBytes& bytes = c.account.phases[static_cast<std::size_t>(phase)];
-        text += row(c.arch, c.units, c.activations, c.stream, c.precision,
-                    to_string(static_cast<Phase>(phase)),
-                    rn::to_string(static_cast<Tag>(static_cast<int>(tag))), bytes.live[tag],
-                    bytes.peak[tag]);
-      }
-    }
-  }
-  return text;
-}
-
-std::string timeline_table(const MemoryResult& r) {
-  std::string text = "arch\tunits\tactivations\tstream\tprecision\tphase\twhere\tin_use";
-  for (int tag = 0; tag < tag_count; ++tag) {
-    text += fmt::format("\t{}", rn::to_string(static_cast<Tag>(tag)));
-  }
-  text += '\n';
-  for (const auto& c : r.cases) {
-    for (const TimelinePoint& p : c.account.timeline) {
-      text += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", c.arch, c.units, c.activations,
-                          c.stream, c.precision, to_string(p.phase), p.where, p.in_use,
-                          fmt::join(p.live, "\t"));
-    }
-  }
-  return text;
-}
-
 }  // namespace
 
 std::vector<MemoryResult::Fit> MemoryResult::fits() const {
@@ -199,123 +131,19 @@ std::vector<MemoryResult::Fit> MemoryResult::fits() const {
   return found;
 }
 
+double MemoryResult::against_stored(const Case& c) const {
+  for (const auto& other : cases) {
+    if (other.arch == c.arch && other.units == c.units && other.precision == c.precision &&
+        other.batch == c.batch && other.stream == c.stream && other.activations == "stored" &&
+        other.step_seconds > 0) {
+      return c.step_seconds / other.step_seconds;
+    }
+  }
+  return 0;
+}
+
 std::string to_text(const MemoryResult& r) {
   return cases_text(r) + exactness_text(r) + conclusions_text(r);
-}
-
-std::string to_table(const MemoryResult& r, MemoryTable table) {
-  std::string text;
-  switch (table) {
-    case MemoryTable::cases: return cases_table(r);
-    case MemoryTable::peaks: return peaks_table(r);
-    case MemoryTable::timeline: return timeline_table(r);
-    case MemoryTable::reconstruction:
-      text = row("arch", "units", "stream", "precision", "block", "relative", "largest");
-      for (const auto& x : r.reconstructed) {
-        text += row(x.arch, x.units, x.stream, x.precision, x.block, x.relative, x.largest);
-      }
-      return text;
-    case MemoryTable::angles:
-      text = row("arch", "units", "stream", "precision", "step", "degrees", "loss");
-      for (const auto& x : r.angles) {
-        text += row(x.arch, x.units, x.stream, x.precision, x.step, x.degrees, x.loss);
-      }
-      return text;
-    case MemoryTable::fits:
-      text =
-          row("arch", "activations", "stream", "precision", "points", "bytes_per_unit", "exponent");
-      for (const auto& x : r.fits()) {
-        text += row(x.arch, x.activations, x.stream, x.precision, x.points, x.bytes_per_unit,
-                    x.exponent);
-      }
-      return text;
-    case MemoryTable::limits: break;
-  }
-  text = row("arch", "activations", "stream", "precision", "memory", "what", "most", "units",
-             "batch", "bytes", "at_least");
-  for (const auto& x : r.limits) {
-    text += row(x.arch, x.activations, x.stream, x.precision, x.memory, x.what, x.most, x.units,
-                x.batch, x.bytes, int{x.at_least});
-  }
-  return text;
-}
-
-io::Json to_json(const MemoryResult& r) {
-  std::vector<io::Json> cases, angles, reconstructed, fits, limits;
-  for (const auto& c : r.cases) {
-    io::Json tags;
-    for (int tag = 0; tag < tag_count; ++tag) {
-      tags.add(rn::to_string(static_cast<Tag>(tag)), c.account.peak(static_cast<Tag>(tag)));
-    }
-    cases.push_back(io::Json()
-                        .add("arch", c.arch)
-                        .add("units", c.units)
-                        .add("depth", c.depth)
-                        .add("parameters", c.account.parameters)
-                        .add("activations", c.activations)
-                        .add("stream", c.stream)
-                        .add("precision", c.precision)
-                        .add("batch", c.batch)
-                        .add("peak_bytes", tags)
-                        .add("peak_total", c.account.peak_total())
-                        .add("resident_growth", c.account.resident_growth)
-                        .add("step_seconds", c.step_seconds)
-                        .add("ratio", against_stored(r, c))
-                        .add("forward_macs", c.macs.forward)
-                        .add("backward_macs", c.macs.backward)
-                        .add("recomputed_macs", c.macs.recomputed));
-  }
-  for (const auto& a : r.angles) {
-    angles.push_back(io::Json()
-                         .add("arch", a.arch)
-                         .add("units", a.units)
-                         .add("stream", a.stream)
-                         .add("precision", a.precision)
-                         .add("step", a.step)
-                         .add("degrees", a.degrees)
-                         .add("loss", a.loss));
-  }
-  for (const auto& x : r.reconstructed) {
-    reconstructed.push_back(io::Json()
-                                .add("arch", x.arch)
-                                .add("units", x.units)
-                                .add("stream", x.stream)
-                                .add("precision", x.precision)
-                                .add("block", x.block)
-                                .add("relative", x.relative)
-                                .add("largest", x.largest));
-  }
-  for (const auto& f : r.fits()) {
-    fits.push_back(io::Json()
-                       .add("arch", f.arch)
-                       .add("activations", f.activations)
-                       .add("stream", f.stream)
-                       .add("precision", f.precision)
-                       .add("bytes_per_unit", f.bytes_per_unit)
-                       .add("exponent", f.exponent));
-  }
-  for (const auto& l : r.limits) {
-    limits.push_back(io::Json()
-                         .add("arch", l.arch)
-                         .add("activations", l.activations)
-                         .add("stream", l.stream)
-                         .add("precision", l.precision)
-                         .add("memory", l.memory)
-                         .add("what", l.what)
-                         .add("most", l.most)
-                         .add("units", l.units)
-                         .add("batch", l.batch)
-                         .add("bytes", l.bytes)
-                         .add("at_least", l.at_least));
-  }
-  return io::Json()
-      .add("batch", r.batch)
-      .add("seed", r.seed)
-      .add("cases", cases)
-      .add("reconstruction", reconstructed)
-      .add("angles", angles)
-      .add("fits", fits)
-      .add("limits", limits);
 }
 
 }  // namespace rn::study

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/text.h"
 #include "device/ledger.h"
 #include "study/paths_job.h"
-#include "train/describe.h"
 
 namespace rn::study {
 namespace {
@@ -144,8 +144,8 @@ void tell_plan(const PathsJob& job, PathsOutcome& outcome) {
                  (1 + static_cast<double>(o.lengths.size()));
     }
   }
-  outcome.plan = fmt::format("{}: {} blocks, paths of lengths 0 to {}\n", train::printable(r.arch),
-                             r.n(), r.n());
+  outcome.plan =
+      fmt::format("{}: {} blocks, paths of lengths 0 to {}\n", printable(r.arch), r.n(), r.n());
   if (r.options.spectrum) {
     outcome.plan += fmt::format(
         "would take the spectrum of {} images of {} {}, {} products of blocks an image, {} images "

@@ -2,8 +2,9 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/text.h"
+#include "io/table.h"
 #include "study/paths_result.h"
-#include "train/describe.h"
 
 namespace rn::study {
 namespace {
@@ -109,7 +110,7 @@ Effective effective_lengths(const PathsResult& r, double wanted) {
 
 std::string to_text(const PathsResult& r, double effective) {
   const std::int64_t n = r.n();
-  std::string out = fmt::format("{}: paths through {} blocks\n", train::printable(r.arch), n);
+  std::string out = fmt::format("{}: paths through {} blocks\n", printable(r.arch), n);
   const std::vector<double> paths = path_shares(n);
   const LengthRange most = smallest_range(paths, 0.95);
   out += fmt::format("paths       2^{}; lengths {} to {} are {} of them\n", n, most.first,
@@ -128,15 +129,14 @@ std::string to_text(const PathsResult& r, double effective) {
     for (const double share : s.shares) sum += share;
     out += fmt::format(
         "spectrum    {} {}, {} images, statistics {}; |gradient| {:.6g}, shares sum to {:.12g}\n",
-        train::printable(r.data), train::printable(r.split), s.images + s.vanished, bn, s.whole,
-        sum);
+        printable(r.data), printable(r.split), s.images + s.vanished, bn, s.whole, sum);
     if (s.vanished > 0)
       out += fmt::format("            {} images have no gradient, and no shares\n", s.vanished);
   }
   std::vector<SampleSummary> sampled = summarize(r.sampled);
   if (r.options.sample) {
     out += fmt::format("sampled     {}, {} trials of {} images, statistics {}\n",
-                       train::printable(r.sample_split), r.options.sampled.trials,
+                       printable(r.sample_split), r.options.sampled.trials,
                        std::min(r.options.sampled.batch, r.sample_images), bn);
   }
   if (has_tables(r)) {
@@ -176,56 +176,52 @@ PathsTable main_table(const PathsResult& r) {
 }
 
 std::string to_table(const PathsResult& r, PathsTable table) {
-  std::string out;
+  using io::Table;
   const auto demand = [&](bool there, const char* what) {
     if (!there)
       fail(ErrorKind::usage, "the result has no {}; resnet-paths --{} makes it", what, what);
   };
   if (table == PathsTable::lengths) {
-    out = "length\tpaths\n";
+    Table out("length", "paths");
     const std::vector<double> paths = path_shares(r.n());
-    for (std::size_t k = 0; k < paths.size(); ++k) out += fmt::format("{}\t{}\n", k, paths[k]);
-    return out;
+    for (std::size_t k = 0; k < paths.size(); ++k) out.row(k, paths[k]);
+    return out.str();
   }
   if (table == PathsTable::sampled) {
     demand(!r.sampled.empty(), "sample");
-    out = "length\ttrial\tnorm\n";
-    for (const SampledNorm& s : r.sampled) {
-      out += fmt::format("{}\t{}\t{}\n", s.length, s.trial, s.norm);
-    }
-    return out;
+    Table out("length", "trial", "norm");
+    for (const SampledNorm& s : r.sampled) out.row(s.length, s.trial, s.norm);
+    return out.str();
   }
   demand(!r.batches.empty(), "spectrum");
   const SpectrumSummary s = summarize_spectrum(r);
   if (table == PathsTable::spectrum) {
-    out = "length\tnorm\tshare\n";
-    for (std::size_t k = 0; k < s.norms.size(); ++k) {
-      out += fmt::format("{}\t{}\t{}\n", k, s.norms[k], s.shares[k]);
-    }
-    return out;
+    Table out("length", "norm", "share");
+    for (std::size_t k = 0; k < s.norms.size(); ++k) out.row(k, s.norms[k], s.shares[k]);
+    return out.str();
   }
   if (table == PathsTable::blocks) {
     demand(!s.blocks.norms.empty(), "blocks");
-    out = "block\tstage\tdownsampling\tnorm\tshare\n";
+    Table out("block", "stage", "downsampling", "norm", "share");
     for (std::size_t b = 0; b < r.blocks.size(); ++b) {
-      out += fmt::format("{}\t{}\t{}\t{}\t{}\n", r.blocks[b].name, r.blocks[b].stage,
-                         int{r.blocks[b].downsamples}, s.blocks.norms[b], s.blocks.shares[b]);
+      out.row(r.blocks[b].name, r.blocks[b].stage, r.blocks[b].downsamples, s.blocks.norms[b],
+              s.blocks.shares[b]);
     }
-    return out;
+    return out.str();
   }
   const bool weights = table == PathsTable::weights;
   const LengthTable& cells = weights ? s.weights : s.boundaries;
   demand(!cells.norms.empty(), weights ? "weights" : "boundaries");
-  out = weights ? "block\tlength\tnorm\tshare\n" : "boundary\tlength\tnorm\tshare\n";
+  Table out(weights ? "block" : "boundary", "length", "norm", "share");
   for (std::int64_t row = 0; row < cells.rows; ++row) {
     for (std::int64_t k = 0; k < cells.lengths; ++k) {
       if (k > r.n() - row - (weights ? 1 : 0)) break;  // no such path
       const std::string name = weights ? r.blocks[at(row)].name : fmt::format("{}", row);
       const std::size_t cell = at(row * cells.lengths + k);
-      out += fmt::format("{}\t{}\t{}\t{}\n", name, k, cells.norms[cell], cells.shares[cell]);
+      out.row(name, k, cells.norms[cell], cells.shares[cell]);
     }
   }
-  return out;
+  return out.str();
 }
 
 io::Json to_json(const PathsResult& r, double effective) {

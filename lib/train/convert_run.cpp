@@ -10,7 +10,7 @@
 #include "io/keras_file.h"
 #include "io/safetensors.h"
 #include "io/schema.h"
-#include "train/describe.h"
+#include "io/table.h"
 #include "train/initial.h"
 
 namespace rn::train {
@@ -290,17 +290,17 @@ ConvertListing list_weights(const ConvertRun& run) {
   listing.format = to_string(file.format);
   if (!file.nesting.empty()) listing.format += fmt::format(", below {}", printable(file.nesting));
   if (!file.prefix.empty()) listing.format += fmt::format(", without {}", printable(file.prefix));
-  listing.text = "name\tdtype\tshape\n";
+  io::Table table("name", "dtype", "shape");
   std::vector<Json> rows;
   for (const io::Weight& weight : file.weights) {
     const Shape& shape = weight.value.shape();
-    listing.text +=
-        fmt::format("{}\t{}\t{}\n", printable(weight.name), weight.stored, rn::to_string(shape));
+    table.row(weight.name, weight.stored, rn::to_string(shape));
     rows.emplace_back()
         .add("name", weight.name)
         .add("dtype", weight.stored)
         .add("shape", std::span<const std::int64_t>(shape));
   }
+  listing.text = table.str();
   listing.json.add("input", file.name)
       .add("format", to_string(file.format))
       .add("nesting", file.nesting)

@@ -6,7 +6,9 @@
 #include <limits>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "io/schema.h"
+#include "io/table.h"
 #include "train/describe_parts.h"
 #include "train/st_model_file.h"
 
@@ -66,58 +68,57 @@ void warn_nonfinite(const std::string& file, const std::vector<TensorSummary>& t
        element_count(first->shape));
 }
 
-std::string block_table(const models::NetworkSpec& spec) {
-  std::string text =
-      "name\tkind\tin\twidth\tout\tstride\tstride_at\torder\tpreactivation\tshortcut\t"
-      "shortcut_pool\tconv_bias\tpadding\tbn_eps\tbn_momentum\ttemporal\tsurvival\tnorm\tpool\t"
-      "reversible\n";
-  for (const nn::BlockSpec& b : spec.blocks) {
-    text += fmt::format(
-        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", b.name,
-        to_string(b.kind), b.in, b.width, b.out, b.stride, b.stride_at, to_string(b.order),
-        to_string(b.preactivation), to_string(b.shortcut), to_string(b.shortcut_pool),
-        to_string(b.conv_bias), to_string(b.padding), b.bn_eps, b.bn_momentum, b.temporal,
-        b.survival, int{b.norm}, b.pool, int{b.reversible});
-  }
-  return text;
+// A block, for tables and JSON (io/table.h finds it here).
+struct BlockRecord {
+  nn::BlockSpec of;
+};
+
+template <class Put>
+void fields(const BlockRecord& record, Put put) {
+  const nn::BlockSpec& b = record.of;
+  put("name", b.name);
+  put("kind", to_string(b.kind));
+  put("in", b.in);
+  put("width", b.width);
+  put("out", b.out);
+  put("stride", b.stride);
+  put("stride_at", b.stride_at);
+  put("order", to_string(b.order));
+  put("preactivation", to_string(b.preactivation));
+  put("shortcut", to_string(b.shortcut));
+  put("shortcut_pool", to_string(b.shortcut_pool));
+  put("conv_bias", to_string(b.conv_bias));
+  put("padding", to_string(b.padding));
+  put("bn_eps", b.bn_eps);
+  put("bn_momentum", b.bn_momentum);
+  put("temporal", b.temporal);
+  put("survival", b.survival);
+  put("norm", b.norm);
+  put("pool", b.pool);
+  put("reversible", b.reversible);
 }
 
+std::vector<BlockRecord> block_records(const models::NetworkSpec& spec) {
+  std::vector<BlockRecord> records;
+  for (const nn::BlockSpec& block : spec.blocks) records.push_back({block});
+  return records;
+}
+
+std::string block_table(const models::NetworkSpec& spec) {
+  return io::table_of(block_records(spec));
+}
 std::vector<io::Json> block_objects(const models::NetworkSpec& spec) {
-  std::vector<io::Json> list;
-  for (const nn::BlockSpec& b : spec.blocks) {
-    list.push_back(io::Json()
-                       .add("name", b.name)
-                       .add("kind", to_string(b.kind))
-                       .add("in", b.in)
-                       .add("width", b.width)
-                       .add("out", b.out)
-                       .add("stride", b.stride)
-                       .add("stride_at", b.stride_at)
-                       .add("order", to_string(b.order))
-                       .add("preactivation", to_string(b.preactivation))
-                       .add("shortcut", to_string(b.shortcut))
-                       .add("shortcut_pool", to_string(b.shortcut_pool))
-                       .add("conv_bias", to_string(b.conv_bias))
-                       .add("padding", to_string(b.padding))
-                       .add("bn_eps", b.bn_eps)
-                       .add("bn_momentum", b.bn_momentum)
-                       .add("temporal", b.temporal)
-                       .add("survival", b.survival)
-                       .add("norm", b.norm)
-                       .add("pool", b.pool)
-                       .add("reversible", b.reversible));
-  }
-  return list;
+  return io::objects_of(block_records(spec));
 }
 
 std::string tensor_table(const std::vector<TensorSummary>& tensors) {
-  std::string text = "name\tkind\tshape\tdtype\tmean\tstddev\tmin\tmax\tnonfinite\n";
+  const auto brief = [](double value) { return fmt::format("{:.6g}", value); };
+  io::Table table("name", "kind", "shape", "dtype", "mean", "stddev", "min", "max", "nonfinite");
   for (const TensorSummary& t : tensors) {
-    text += fmt::format("{}\t{}\t{}\t{}\t{:.6g}\t{:.6g}\t{:.6g}\t{:.6g}\t{}\n", t.name, t.kind,
-                        to_string(t.shape), to_string(t.dtype), t.mean, t.stddev, t.min, t.max,
-                        t.nonfinite);
+    table.row(t.name, t.kind, to_string(t.shape), to_string(t.dtype), brief(t.mean),
+              brief(t.stddev), brief(t.min), brief(t.max), t.nonfinite);
   }
-  return text;
+  return table.str();
 }
 
 std::vector<io::Json> tensor_objects(const std::vector<TensorSummary>& tensors) {

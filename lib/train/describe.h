@@ -23,7 +23,4 @@ std::string describe_text(const io::H5& file, const DescribeOptions& options);
 // The summary as an object, with the parts asked for.
 io::Json describe_json(const io::H5& file, const DescribeOptions& options);
 
-// Text from a file fit for a terminal: control characters become "?".
-std::string printable(std::string text);
-
 }  // namespace rn::train

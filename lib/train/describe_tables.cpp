@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "io/schema.h"
 #include "train/describe_parts.h"
 
@@ -163,13 +164,6 @@ std::vector<std::pair<std::string, std::string>> fields(const io::Provenance& p)
 }
 
 }  // namespace
-
-std::string printable(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return text;
-}
 
 std::string maker_line(const io::Provenance& p) {
   if (p.tool.empty()) return "unknown";

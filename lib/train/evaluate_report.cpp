@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "io/schema.h"
-#include "train/describe.h"
+#include "io/table.h"
 
 namespace rn::train {
 namespace {
@@ -38,24 +39,26 @@ std::string to_text(const Evaluated& done, const ReportOptions& options) {
   text += fmt::format("error {:.2f} % ({}), top-{} error {:.2f} % ({}), loss {:.4f}\n", e.error(),
                       e.errors, e.top_k, e.top_error(), e.top_errors, e.loss());
   if (options.per_class) {
-    text += "\nclass\tcount\terrors\terror\n";
+    io::Table table("class", "count", "errors", "error");
     const std::vector<double> percents = class_percent(e);
     for (std::size_t k = 0; k < names.size(); ++k) {
-      text += fmt::format("{}\t{}\t{}\t{:.2f}\n", printable(names[k]), e.class_count[k],
-                          e.class_errors[k], percents[k]);
+      table.row(names[k], e.class_count[k], e.class_errors[k], fmt::format("{:.2f}", percents[k]));
     }
+    text += '\n' + table.str();
   }
   if (options.confusion) {
-    text += "\nlabel\\prediction";
-    for (const std::string& name : names) text += "\t" + printable(name);
-    text += "\n";
+    io::Table table;
+    table.cells("label\\prediction");
+    for (const std::string& name : names) table.cells(name);
+    table.end();
     for (std::size_t row = 0; row < names.size(); ++row) {
-      text += printable(names[row]);
+      table.cells(names[row]);
       for (std::size_t column = 0; column < names.size(); ++column) {
-        text += fmt::format("\t{}", e.confusion[row * names.size() + column]);
+        table.cells(e.confusion[row * names.size() + column]);
       }
-      text += "\n";
+      table.end();
     }
+    text += '\n' + table.str();
   }
   return text;
 }

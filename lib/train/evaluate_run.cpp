@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "device/ledger.h"
 #include "io/file.h"
 #include "io/schema.h"
-#include "train/describe.h"
 #include "train/samples.h"
 
 namespace rn::train {

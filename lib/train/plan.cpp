@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "io/json.h"
+#include "io/table.h"
 #include "train/evaluate.h"
 #include "train/session.h"
 #include "train/step.h"
@@ -164,13 +165,12 @@ std::string Plan::json() const {
 }
 
 std::string arch_table() {
-  std::string out = "name\tparameters\tblocks\twhat\n";
+  io::Table table("name", "parameters", "blocks", "what");
   for (const models::ArchEntry& entry : models::archs()) {
     const models::Network network(models::make_arch(entry.name), Dtype::f32);
-    out += fmt::format("{}\t{}\t{}\t{}\n", entry.name, network.store().parameter_count(),
-                       network.block_count(), entry.what);
+    table.row(entry.name, network.store().parameter_count(), network.block_count(), entry.what);
   }
-  return out;
+  return table.str();
 }
 
 }  // namespace rn::train

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "train/describe.h"
+#include "io/table.h"
 #include "train/evaluate.h"
 
 namespace rn::train {
@@ -25,9 +25,12 @@ std::string predict(const PredictRun& run) {
                                     .progress = run.progress});
   const auto classes = static_cast<std::size_t>(spec.classes);
   const auto top = static_cast<std::size_t>(std::min<std::int64_t>(run.top, spec.classes));
-  std::string text = "image";
-  for (std::size_t k = 1; k <= top; ++k) text += fmt::format("\tclass{}\tprobability{}", k, k);
-  text += '\n';
+  io::Table table;
+  table.cells("image");
+  for (std::size_t k = 1; k <= top; ++k) {
+    table.cells(fmt::format("class{}", k), fmt::format("probability{}", k));
+  }
+  table.end();
   std::vector<std::size_t> order(classes);
   for (std::size_t i = 0; i < seen.index.size(); ++i) {
     const std::string name = source->sample_name(seen.index[i]);
@@ -40,14 +43,14 @@ std::string predict(const PredictRun& run) {
                      [&](std::size_t a, std::size_t b) { return logits[a] > logits[b]; });
     double total = 0;
     for (const float x : logits) total += std::exp(static_cast<double>(x - logits[order[0]]));
-    text += printable(name);
+    table.cells(name);
     for (std::size_t k = 0; k < top; ++k) {
       const double p = std::exp(static_cast<double>(logits[order[k]] - logits[order[0]])) / total;
-      text += fmt::format("\t{}\t{:.4f}", printable(file.class_names[order[k]]), p);
+      table.cells(file.class_names[order[k]], fmt::format("{:.4f}", p));
     }
-    text += '\n';
+    table.end();
   }
-  return text;
+  return table.str();
 }
 
 }  // namespace rn::train

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
-#include "train/describe.h"
+#include "io/table.h"
 #include "video/clips.h"
 #include "video/flow_field.h"
 #include "video/picture.h"
@@ -56,9 +56,11 @@ std::vector<io::Json> rank(const TwoStreamPredict& run, const TwoStreamModel& mo
   const train::Evaluation& e = scores.fused;
   const auto classes = static_cast<std::size_t>(e.logits.dim(1));
   const std::size_t top = std::min(static_cast<std::size_t>(run.top), classes);
-  report.text = "clip\trank\tclass\tprobability\tscore";
-  if (model.two()) report.text += "\tappearance\tmotion";
-  report.text += '\n';
+  const auto brief = [](double value) { return fmt::format("{:.4f}", value); };
+  io::Table table;
+  table.cells("clip", "rank", "class", "probability", "score");
+  if (model.two()) table.cells("appearance", "motion");
+  table.end();
   std::vector<io::Json> clips;
   for (std::size_t i = 0; i < e.index.size(); ++i) {
     const auto& clip = store.clips()[static_cast<std::size_t>(e.index[i])];
@@ -76,14 +78,12 @@ std::vector<io::Json> rank(const TwoStreamPredict& run, const TwoStreamModel& mo
       const double p = std::exp(double{score[k]} - score[order[0]]) / total;
       names.push_back(model.file.common.class_names[k]);
       probabilities.push_back(p);
-      report.text += fmt::format("{}\t{}\t{}\t{:.4f}\t{:.4f}", clip.named.name, rank + 1,
-                                 train::printable(names.back()), p, score[k]);
+      table.cells(clip.named.name, rank + 1, names.back(), brief(p), brief(score[k]));
       if (model.two()) {
-        report.text += fmt::format("\t{:.4f}\t{:.4f}",
-                                   scores.appearance->logits.data<float>()[i * classes + k],
-                                   scores.motion->logits.data<float>()[i * classes + k]);
+        table.cells(brief(scores.appearance->logits.data<float>()[i * classes + k]),
+                    brief(scores.motion->logits.data<float>()[i * classes + k]));
       }
-      report.text += '\n';
+      table.end();
     }
     clips.push_back(io::Json()
                         .add("clip", clip.named.name)
@@ -92,6 +92,7 @@ std::vector<io::Json> rank(const TwoStreamPredict& run, const TwoStreamModel& mo
     report.names = names;
     report.probabilities = probabilities;
   }
+  report.text = table.str();
   return clips;
 }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "io/file.h"
-#include "train/describe.h"
 #include "video/clips.h"
 #include "video/picture.h"
 
@@ -73,13 +73,12 @@ io::Json skipped_json(const std::vector<Skipped>& skipped, io::Json json) {
 std::string text_of(const TwoStreamModel& model, const ClipStore& store, const ClipScores& scores,
                     const TwoStreamEval& run) {
   const train::Evaluation& e = scores.fused;
-  std::string text =
-      fmt::format("{}: {} ({}, connection {}) on {} {}, {} clips of {} frames{}, {:.1f} clips/s\n",
-                  model.name, train::printable(model.file.spec.arch), model.streams(),
-                  to_string(model.file.spec.connection), train::printable(store.set().uri),
-                  to_string(run.split), e.count, model.data.test_frames,
-                  model.data.flip ? " and their mirror images" : "",
-                  e.seconds > 0 ? static_cast<double>(e.count) / e.seconds : 0);
+  std::string text = fmt::format(
+      "{}: {} ({}, connection {}) on {} {}, {} clips of {} frames{}, {:.1f} clips/s\n", model.name,
+      printable(model.file.spec.arch), model.streams(), to_string(model.file.spec.connection),
+      printable(store.set().uri), to_string(run.split), e.count, model.data.test_frames,
+      model.data.flip ? " and their mirror images" : "",
+      e.seconds > 0 ? static_cast<double>(e.count) / e.seconds : 0);
   text += fmt::format("scores\taccuracy\terror\ttop-{} error\tloss\n", e.top_k);
   if (scores.appearance) text += line_of("appearance", *scores.appearance);
   if (scores.motion) text += line_of("motion", *scores.motion);
@@ -169,11 +168,10 @@ void tell_plan(const TwoStreamModel& model, const ClipStore& store, const char* 
                TwoStreamReport& report) {
   const std::int64_t parameters = model.network.store().parameter_count();
   report.clips = store.count();
-  report.text =
-      fmt::format("would {} {} ({}, {} parameters) on {}: {} clips of {} frames{}\n", what,
-                  train::printable(model.file.spec.arch), model.streams(), parameters,
-                  train::printable(store.set().uri), report.clips, model.data.test_frames,
-                  model.data.flip ? " and their mirror images" : "");
+  report.text = fmt::format("would {} {} ({}, {} parameters) on {}: {} clips of {} frames{}\n",
+                            what, printable(model.file.spec.arch), model.streams(), parameters,
+                            printable(store.set().uri), report.clips, model.data.test_frames,
+                            model.data.flip ? " and their mirror images" : "");
   report.json =
       skipped_json(report.skipped, io::Json()
                                        .add("dry_run", true)

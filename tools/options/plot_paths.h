@@ -1,6 +1,7 @@
 // Results of resnet-paths as resnet-plot draws them.
 #pragma once
 
+#include "io/table.h"
 #include "options/plot.h"
 #include "plot/paths.h"
 #include "study/paths_result.h"
@@ -72,12 +73,12 @@ inline std::vector<double> damage_of(const study::PathsResult& r,
 }
 
 inline std::string damage_table(const plot::Paths& p) {
-  std::string out = "block\tstage\tdownsampling\tshare\tdamage\n";
+  io::Table table("block", "stage", "downsampling", "share", "damage");
   for (std::size_t b = 0; b < p.blocks.size(); ++b) {
-    out += fmt::format("{}\t{}\t{}\t{}\t{}\n", p.blocks.names[b], p.blocks.stages[b],
-                       int{p.blocks.downsamples[b]}, p.share[b], p.damage[b]);
+    table.row(p.blocks.names[b], p.blocks.stages[b], bool{p.blocks.downsamples[b]}, p.share[b],
+              p.damage[b]);
   }
-  return out;
+  return table.str();
 }
 
 inline plot::Paths paths_to_draw(const study::PathsResult& r) {
