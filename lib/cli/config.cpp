@@ -6,8 +6,8 @@
 #include <iterator>
 
 #include "base/error.h"
+#include "base/suggest.h"
 #include "cli/options.h"
-#include "cli/suggest.h"
 #include "cli/toml.h"
 
 namespace rn::cli {

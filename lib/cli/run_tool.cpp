@@ -16,12 +16,12 @@
 #include <new>
 #include <system_error>
 
+#include "base/suggest.h"
 #include "base/version.h"
 #include "cli/completion.h"
 #include "cli/config.h"
 #include "cli/help.h"
 #include "cli/share.h"
-#include "cli/suggest.h"
 #include "cli/terminal.h"
 
 namespace rn::cli {
@@ -64,13 +64,15 @@ std::string version_text(const ToolInfo& info) {
   return text;
 }
 
-std::string footer(const ToolInfo& info) {
+std::string footer(const ToolInfo& info, const CLI::App& app) {
+  const bool resumes = app.get_option_no_throw("--resume") != nullptr;
   return fmt::format(
       "Each option can also be set in the environment (RESNET_THREADS for --threads)\n"
       "and in the file of --config; the command line wins, then the environment.\n\n"
       "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input, 4 device absent,\n"
-      "5 diverged, 75 stopped after saving: run the same command again to go on.\n"
+      "5 diverged, 75 stopped{}.\n"
       "More: man {}",
+      resumes ? " after saving: the same with --resume goes on" : ": run the same command again",
       info.name);
 }
 
@@ -134,7 +136,12 @@ std::string recipe_path(const std::string& name) {
   for (const char* suffix : {"", ".toml"}) {
     if (const auto found = find_shared("recipes/" + name + suffix); !found.empty()) return found;
   }
-  return name;
+  const std::vector<std::string> known = shared_stems("recipes", ".toml");
+  const std::string guess = nearest(std::filesystem::path(name).stem().string(), known);
+  fail(ErrorKind::usage, "--config {}: no file here, and no recipe{}", name,
+       !guess.empty()  ? fmt::format("; did you mean {}?", guess)
+       : known.empty() ? ""
+                       : fmt::format("; recipes are {}", fmt::join(known, ", ")));
 }
 
 // What CLI::App::parse takes: the words in reverse. CLI11 reads the file of --config before it
@@ -169,8 +176,8 @@ int run_checked(int argc, char** argv, const ToolInfo& info,
   app.set_help_flag();
   app.option_defaults()->always_capture_default();
   app.formatter(help_formatter());
-  app.footer(footer(info));
   bind(app);
+  app.footer(footer(info, app));
 
   Invocation call;
   not_recipe(app.add_flag("-q,--quiet", call.quiet, "Only results, warnings and errors"));

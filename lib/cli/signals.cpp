@@ -32,7 +32,7 @@ void catch_signals() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;  // a read or write in progress is not disturbed
   sigemptyset(&action.sa_mask);
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) {
     // A signal that the parent ignores (nohup, background jobs) stays ignored.
     struct sigaction old {};
     sigaction(signal, nullptr, &old);
@@ -47,6 +47,7 @@ const char* signal_name(int signal) {
   switch (signal) {
     case SIGTERM: return "SIGTERM";
     case SIGINT: return "SIGINT";
+    case SIGHUP: return "SIGHUP";
     case SIGUSR1: return "SIGUSR1";
     default: return "a signal";
   }

@@ -26,8 +26,10 @@ bool starts_with(std::span<const std::byte> image, std::string_view magic) {
 std::string what_it_is(std::span<const std::byte> image) {
   using namespace std::literals;
   if (starts_with(image, "\x1f\x8b"sv)) return "it is gzip-compressed";
-  if (starts_with(image, "PK\x03\x04"sv)) return "it is a zip archive";
-  if (starts_with(image, "\x80\x02"sv)) return "it is a Python pickle";
+  if (starts_with(image, "PK\x03\x04"sv))
+    return "it is a zip archive; resnet-convert reads PyTorch's and Keras' weights";
+  if (starts_with(image, "\x80\x02"sv))
+    return "it is a Python pickle; resnet-convert reads PyTorch's weights";
   if (starts_with(image, "\x89PNG"sv)) return "it is a PNG picture";
   if (starts_with(image, "\x89HDF"sv)) return "it is cut off or damaged in its first bytes";
   const auto head = image.first(std::min<std::size_t>(image.size(), 64));

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/suggest.h"
 #include "models/deeper.h"
 #include "models/imagenet.h"
 #include "models/revnet.h"
@@ -244,9 +245,14 @@ NetworkSpec make_arch(const std::string& name, const ArchOptions& options) {
   for (const Imagenet& net : imagenets()) {
     if (name == net.name) return sized_by_name(name, options), imagenet(net, options);
   }
-  std::string known;
-  for (const ArchEntry& entry : archs()) known += (known.empty() ? "" : ", ") + entry.name;
-  fail(ErrorKind::usage, "unknown architecture '{}'; known are {}", name, known);
+  std::vector<std::string> known;
+  for (const ArchEntry& entry : archs()) known.push_back(entry.name);
+  for (const std::string& guess : {name + "-cifar", nearest(name, known)}) {
+    if (std::find(known.begin(), known.end(), guess) == known.end()) continue;
+    fail(ErrorKind::usage, "unknown architecture '{}'; did you mean {}? --list-archs shows all",
+         name, guess);
+  }
+  fail(ErrorKind::usage, "unknown architecture '{}'; known are {}", name, fmt::join(known, ", "));
 }
 
 }  // namespace rn::models

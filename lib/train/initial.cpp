@@ -4,19 +4,12 @@
 
 #include "base/log.h"
 #include "io/schema.h"
+#include "train/samples.h"
 
 namespace rn::train {
 namespace {
 
 bool of_head(const nn::Parameter& parameter) { return parameter.name.starts_with("head.linear."); }
-
-// Names that only count ("0", "class7") say nothing.
-bool generic(const std::vector<std::string>& names) {
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (!names[i].ends_with(std::to_string(i))) return false;
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -53,8 +46,7 @@ models::NetworkSpec initial_spec(const ModelFile& initial, const data::Info& inf
            "{} has {} classes, the model {} has {}; --reset-head makes a new last layer", info.uri,
            info.classes(), spec.arch, spec.classes);
     }
-    if (info.class_names != initial.class_names && !generic(initial.class_names) &&
-        !generic(info.class_names)) {
+    if (names_differ(initial.class_names, info.class_names)) {
       warn(
           "{} and the model {} name their classes differently; --reset-head makes a new last layer",
           info.uri, spec.arch);

@@ -35,6 +35,16 @@ std::string data_uri(const std::string& uri, const ModelFile& file, const std::s
        model);
 }
 
+bool names_differ(const std::vector<std::string>& some, const std::vector<std::string>& others) {
+  const auto generic = [](const std::vector<std::string>& names) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (!names[i].ends_with(std::to_string(i))) return false;
+    }
+    return true;
+  };
+  return some != others && !generic(some) && !generic(others);
+}
+
 Samples open_samples(const std::string& uri, data::Split split, std::int64_t limit,
                      const ModelFile& file, const std::string& model) {
   Samples samples;
@@ -52,6 +62,11 @@ Samples open_samples(const std::string& uri, data::Split split, std::int64_t lim
   }
   if (samples.indices.empty()) {
     fail(ErrorKind::input, "{}: its {} split is empty", uri, to_string(split));
+  }
+  const data::Info& info = samples.source->info();
+  if (info.classes() == file.spec.classes && names_differ(file.class_names, info.class_names)) {
+    warn("{} and the model {} name their classes differently: is this what it was trained on?", uri,
+         model);
   }
   return samples;
 }

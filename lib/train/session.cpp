@@ -135,12 +135,23 @@ bool output_is_complete(Session& s) {
     return true;
   } catch (const Error& error) {
     if (o.force) return false;
-    fail(ErrorKind::usage, "{}; --force replaces it", error.what());
+    const std::string text = error.what();
+    const bool told = text.find("--force") != std::string::npos;
+    fail(ErrorKind::usage, "{}{}", text, told ? "" : "; --force replaces it");
   }
 }
 
 void read_checkpoint(Session& s) {
-  LoadedModel loaded = load_model(s.checkpoint, s.options.dtype, s.options.device);
+  LoadedModel loaded = [&] {
+    try {
+      return load_model(s.checkpoint, s.options.dtype, s.options.device);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::input) throw;
+      fail(ErrorKind::input,
+           "{}; the checkpoint cannot be gone on from: --force without --resume starts over",
+           error.what());
+    }
+  }();
   check_same_run(loaded.file, s.file, s.checkpoint, true);
   TrainingState& state = *loaded.file.training;
   check_position(s, state);
@@ -193,6 +204,7 @@ void check_files(const TrainOptions& o, const std::string& checkpoint) {
     io::check_output(checkpoint, true);
   }
   if (o.keep_best) io::check_output(kept_name(o, checkpoint, "best"), o.force || o.resume);
+  if (o.log == "-") fail(ErrorKind::usage, "--log -: the log is a file of its own, not stdout");
   if (!o.log.empty()) check_log(o.log, o.force || o.resume);
 }
 
@@ -202,7 +214,10 @@ void set_length(Session& s, std::int64_t samples) {
   const TrainOptions& o = s.options;
   s.per_epoch = (samples + o.batch - 1) / o.batch;
   s.total = o.length.steps(s.per_epoch);
-  if (s.total < 1) fail(ErrorKind::usage, "a training of {}", to_string(o.length));
+  if (s.total < 1) {
+    fail(ErrorKind::usage, "--epochs or --steps: a training of {} has no step",
+         to_string(o.length));
+  }
   ScheduleOptions schedule = o.schedule;
   if (o.lr_batch > 0) schedule.lr *= static_cast<double>(o.batch) / static_cast<double>(o.lr_batch);
   s.schedule.emplace(schedule, s.total, s.per_epoch);

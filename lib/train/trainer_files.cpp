@@ -140,6 +140,10 @@ bool Trainer::write_output() {
          "{}; the finished training is kept in {}: run the same command with --resume",
          error.what(), s_.checkpoint);
   }
+  if (!written && s_.checkpoint.empty()) {
+    fail(ErrorKind::failed,
+         "stdout: its reader is gone, and the trained network with it; -o FILE keeps one");
+  }
   if (written && !s_.checkpoint.empty()) ::unlink(s_.checkpoint.c_str());
   return written;
 }

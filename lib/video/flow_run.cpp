@@ -111,7 +111,7 @@ class Runner {
   // An output that is there and may stay. Errors (usage): another kind of file, other options.
   bool up_to_date(const std::string& path, const FlowHead& wanted) const {
     std::error_code code;
-    if (path.empty() || path == "-" || run_.force || !fs::exists(path, code)) return false;
+    if (path.empty() || path == "-" || run_.force || !fs::is_regular_file(path, code)) return false;
     std::optional<FlowFile> there;
     try {
       there.emplace(FlowFile::open(path));

@@ -107,7 +107,7 @@ void check_same(train::StModelFile& found, const models::StSpec& spec, const Ses
   if (found.spec != spec) {
     fail(ErrorKind::usage,
          "{}: is of another network than the one that is asked for; give the options it was made "
-         "with to go on, or --force without --resume to start over",
+         "with to go on, or --force without --resume starts over",
          name);
   }
   found.common.spec = s.file.spec;
@@ -288,7 +288,9 @@ class Preparation {
       s_.file = std::move(found.common);
     } catch (const Error& error) {
       if (t.force) return false;
-      fail(ErrorKind::usage, "{}; --force replaces it", error.what());
+      const std::string text = error.what();
+      const bool told = text.find("--force") != std::string::npos;
+      fail(ErrorKind::usage, "{}{}", text, told ? "" : "; --force replaces it");
     }
     s_.complete_already = true;
     network_ = std::make_unique<models::StNetwork>(spec_, t.dtype);

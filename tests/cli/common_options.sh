@@ -48,6 +48,8 @@ for path in "$BUILD"/bin/resnet-* "$BUILD"/bin/video-*; do
   echo 'no-such-key = 1' >bad.toml
   expect 2 "$tool --config bad.toml" "$path" --config bad.toml x
   grep -q "bad.toml:1: unknown key 'no-such-key'" err || { echo "$tool: $(cat err)"; bad=1; }
+  expect 2 "$tool --config of no recipe" "$path" --config short-cifr x
+  grep -q "did you mean short-cifar?" err || { echo "$tool --config short-cifr: $(cat err)"; bad=1; }
   if [ -e /dev/full ]; then
     code=0
     "$path" --help >/dev/full 2>err || code=$?

@@ -50,7 +50,7 @@ grep -q 'log is gone' err || fail "no word about the log: $(cat err)"
 cmp one.h5 gone.h5 || fail "without its log: other bytes"
 
 # Signals save and say how to go on.
-for signal in TERM USR1 INT; do
+for signal in TERM USR1 HUP INT; do
   # A shell starts background jobs with SIGINT ignored, which a tool respects: env undoes it.
   rm -f stop.h5 stop.h5.ckpt
   env --default-signal=INT resnet-train --epochs 400 -o stop.h5 --log stop.jsonl --force --checkpoint-every 1i >out 2>err &
@@ -96,6 +96,12 @@ resnet-train -q -o - --checkpoint aside.ckpt --max-time 0.001s >piped.h5 2>/dev/
 resnet-train -q -o - --checkpoint aside.ckpt --resume >piped.h5
 cmp one.h5 piped.h5 || fail "-o -: other bytes"
 [ ! -e aside.ckpt ] || fail "-o -: the checkpoint was left"
+# A network whose reader has gone is lost, and that is a failure.
+{ code=0; resnet-train -q -o - 2>err || code=$?; echo $code >code; } | true
+[ "$(cat code)" = 1 ] && grep -q 'reader is gone' err || fail "a closed pipe: exit $(cat code): $(cat err)"
+# A checkpoint that cannot be read says how to begin anew.
+head -c 1000 one.h5 >torn.h5.ckpt
+refused 3 'torn.h5.ckpt.*--force without --resume' resnet-train -q -o torn.h5 --resume
 
 # Another recipe is refused by name.
 code=0

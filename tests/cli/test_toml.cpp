@@ -1,5 +1,5 @@
 #include "base/error.h"
-#include "cli/suggest.h"
+#include "base/suggest.h"
 #include "cli/toml.h"
 #include "support/catch.h"
 
@@ -72,10 +72,10 @@ TEST_CASE("strings survive writing and reading") {
 
 TEST_CASE("the nearest name is found, and nothing when none is near") {
   const std::vector<std::string> names{"--epochs", "--threads", "--seed", "--checkpoint-every"};
-  CHECK(cli::nearest("--epoch", names) == "--epochs");
-  CHECK(cli::nearest("--thraeds", names) == "--threads");
-  CHECK(cli::nearest("--sed", names) == "--seed");
-  CHECK(cli::nearest("--checkpoint", names) == "--checkpoint-every");
-  CHECK(cli::nearest("--photograph", names).empty());
-  CHECK(cli::nearest(std::string(100000, 'x'), names).empty());
+  CHECK(nearest("--epoch", names) == "--epochs");
+  CHECK(nearest("--thraeds", names) == "--threads");
+  CHECK(nearest("--sed", names) == "--seed");
+  CHECK(nearest("--checkpoint", names) == "--checkpoint-every");
+  CHECK(nearest("--photograph", names).empty());
+  CHECK(nearest(std::string(100000, 'x'), names).empty());
 }

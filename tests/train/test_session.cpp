@@ -126,7 +126,9 @@ TEST_CASE("options that make no sense are refused before anything is read", "[tr
   };
   CHECK(contains(with([](auto& t) { t.output = ""; }), "-o FILE"));
   CHECK(contains(with([](auto& t) { t.arch = "resnet21-cifar"; }), "6n + 2"));
-  CHECK(contains(with([](auto& t) { t.arch = "vgg"; }), "known are"));
+  CHECK(contains(with([](auto& t) { t.arch = "resnet20"; }), "did you mean resnet20-cifar?"));
+  CHECK(contains(with([](auto& t) { t.arch = "x"; }), "known are"));
+  CHECK(contains(with([](auto& t) { t.log = "-"; }), "--log -"));
   CHECK(contains(with([](auto& t) { t.val = 0, t.eval_on = EvalOn::val; }), "--val N"));
   CHECK(contains(with([](auto& t) { t.val = 48; }), "48"));
   CHECK(contains(with([](auto& t) { t.augment.pad = 33; }), "--pad 33"));

@@ -5,11 +5,10 @@
 #include <string_view>
 #include <vector>
 
-namespace rn::cli {
+namespace rn {
 
 // The known name nearest to `word` (insertions, deletions, replacements and swaps of neighbours),
-// or
-// "" when none is near enough to be meant.
+// or "" when none is near enough to be meant.
 std::string nearest(std::string_view word, const std::vector<std::string>& known);
 
-}  // namespace rn::cli
+}  // namespace rn

@@ -1,9 +1,9 @@
-#include "cli/suggest.h"
+#include "base/suggest.h"
 
 #include <algorithm>
 #include <cstddef>
 
-namespace rn::cli {
+namespace rn {
 namespace {
 
 // Optimal string alignment distance.
@@ -43,4 +43,4 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
   return best;
 }
 
-}  // namespace rn::cli
+}  // namespace rn
