@@ -58,7 +58,8 @@ TEST_CASE("names that are no architecture are refused with the known ones") {
                            "resnet999999999999-cifar", "resnet-20-cifar"}) {
     CHECK_THROWS_AS(models::make_arch(name), Error);
   }
-  CHECK_THROWS_WITH(models::make_arch("vgg"), Catch::Contains("resnet20-cifar"));
+  CHECK_THROWS_WITH(models::make_arch("vgg"), Catch::Contains("did you mean vgg15-cifar?"));
+  CHECK_THROWS_WITH(models::make_arch("x"), Catch::Contains("known are resnet20-cifar"));
   for (const auto& entry : models::archs()) {
     CHECK(models::make_arch(entry.name).arch == entry.name);
   }
