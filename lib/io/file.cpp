@@ -138,13 +138,6 @@ int name_it(int fd, const std::string& target, std::string& temporary) {
   return 0;
 }
 
-// Devices that never end.
-bool endless(const std::string& path) {
-  const std::string real = resolve(path);
-  return real == "/dev/zero" || real == "/dev/full" || real == "/dev/random" ||
-         real == "/dev/urandom";
-}
-
 }  // namespace
 
 Bytes read_file(const std::string& path) {
@@ -156,7 +149,7 @@ Bytes read_file(const std::string& path) {
     fail(ErrorKind::input, "{}: cannot open: {}", name, reason(errno));
   }
   if (S_ISDIR(status.st_mode)) fail(ErrorKind::input, "{}: is a directory, not a file", name);
-  if (S_ISBLK(status.st_mode) || (S_ISCHR(status.st_mode) && endless(path))) {
+  if (!from_stdin && (S_ISBLK(status.st_mode) || S_ISCHR(status.st_mode))) {  // may never end
     fail(ErrorKind::input, "{}: is a device, not a file", name);
   }
   if (from_stdin && ::isatty(STDIN_FILENO)) {

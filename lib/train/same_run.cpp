@@ -42,7 +42,7 @@ std::string value_of(const Keys& keys, const std::string& key) {
                           const std::string& asked) {
   fail(ErrorKind::usage,
        "{}: was made with another {}: {}, here {}; give the options it was made with to go on, or "
-       "--force without --resume starts over",
+       "--force without --resume to start over",
        name, key, found, asked);
 }
 

@@ -107,7 +107,7 @@ void check_same(train::StModelFile& found, const models::StSpec& spec, const Ses
   if (found.spec != spec) {
     fail(ErrorKind::usage,
          "{}: is of another network than the one that is asked for; give the options it was made "
-         "with to go on, or --force without --resume starts over",
+         "with to go on, or --force without --resume to start over",
          name);
   }
   found.common.spec = s.file.spec;
