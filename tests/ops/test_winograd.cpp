@@ -69,7 +69,10 @@ void check(const WinogradPasses& passes, const WinogradShape& s) {
   const std::int64_t pixels = s.images * s.h * s.w;
   const Values x = draw(pixels * s.in, 1), g = draw(pixels * s.out, 2), bias = draw(s.out, 3),
                w = draw(9 * s.in * s.out, 4);
-  Values u(at(16 * s.in * s.out)), space(at(passes.space(s)), std::nanf(""));
+  WinogradShape back = s;
+  std::swap(back.in, back.out);
+  const auto size_u = [&](const WinogradShape& of) { return at(16 * of.in * of.padded_out()); };
+  Values u(size_u(s), std::nanf("")), space(at(passes.space(s)), std::nanf(""));
   for (const bool more : {false, true}) {
     winograd_weights(s, false, w.data(), u.data());
     Values y = draw(pixels * s.out, 5);
@@ -89,8 +92,7 @@ void check(const WinogradPasses& passes, const WinogradShape& s) {
     CHECK(difference(y, wanted) < 1e-6);
   }
   {
-    WinogradShape back = s;
-    std::swap(back.in, back.out);
+    u.assign(size_u(back), std::nanf(""));
     Values dx(x.size(), std::nanf(""));
     std::vector<double> wanted(x.size(), 0);
     winograd_weights(back, true, w.data(), u.data());
@@ -106,12 +108,12 @@ void check(const WinogradPasses& passes, const WinogradShape& s) {
     passes.convolve(back, g.data(), u.data(), nullptr, false, dx.data(), space.data());
     CHECK(difference(dx, wanted) < 1e-6);
   }
-  Values d(w.size(), std::nanf(""));
-  std::vector<double> wanted(w.size(), 0);
+  Values d(at(9 * s.in * s.padded_out()), std::nanf(""));
+  std::vector<double> wanted(d.size(), 0);
   for_pairs(s, [&](std::int64_t to, std::int64_t from, std::int64_t k) {
     for (std::int64_t i = 0; i < s.in; ++i) {
       for (std::int64_t o = 0; o < s.out; ++o) {
-        wanted[at((k * s.in + i) * s.out + o)] +=
+        wanted[at((k * s.in + i) * s.padded_out() + o)] +=
             double{x[at(from * s.in + i)]} * g[at(to * s.out + o)];
       }
     }
@@ -125,7 +127,10 @@ void check_all(const WinogradPasses& passes) {
   for (const WinogradShape& s : {WinogradShape{1, 1, 1, 16, 16}, WinogradShape{2, 2, 2, 16, 32},
                                  WinogradShape{1, 5, 7, 32, 16}, WinogradShape{3, 8, 8, 16, 16},
                                  WinogradShape{2, 9, 16, 48, 16}, WinogradShape{2, 16, 16, 32, 32},
-                                 WinogradShape{4, 8, 8, 64, 48}, WinogradShape{1, 1, 12, 16, 16}}) {
+                                 WinogradShape{4, 8, 8, 64, 48}, WinogradShape{1, 1, 12, 16, 16},
+                                 WinogradShape{1, 3, 3, 8, 8}, WinogradShape{2, 8, 8, 56, 56},
+                                 WinogradShape{1, 6, 5, 24, 40}, WinogradShape{2, 4, 4, 32, 40},
+                                 WinogradShape{2, 4, 4, 40, 32}}) {
     check(passes, s);
   }
 }
@@ -156,8 +161,10 @@ TEST_CASE("winograd: taken where it fits, by itself nowhere else", "[ops]") {
   ConvGeometry g = usual;
   g.sh = g.sw = 2, g.p = g.q = 4;
   CHECK(!kernel(g));
-  g = usual, g.i = 3;
-  CHECK(!kernel(g));
+  for (const int channels : {3, 8, 24, 36}) {
+    g = usual, g.i = channels;
+    CHECK(!kernel(g));
+  }
   g = usual, g.kh = g.kw = 1, g.ph = g.pw = 0;
   CHECK(!kernel(g));
   g = usual, g.i = g.o = 512;
@@ -166,6 +173,11 @@ TEST_CASE("winograd: taken where it fits, by itself nowhere else", "[ops]") {
   CHECK(!kernel(g));
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) CHECK(kernel(usual));
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    for (const int channels : {16, 32, 40, 56, 64}) {
+      g = usual, g.i = channels;
+      CHECK(kernel(g));
+    }
+  }
 #endif
 }

@@ -10,7 +10,7 @@
 namespace rn::ops::cpu {
 namespace {
 
-constexpr std::int64_t panel = winograd_channels;
+constexpr std::int64_t panel = winograd_panel;
 // Pairs of channels: more transformed weights (64 bytes each) would not stay in any cache.
 constexpr std::int64_t most_weights = 1 << 16;
 
@@ -23,6 +23,11 @@ const WinogradPasses* passes() {
   }
 #endif
   return nullptr;
+}
+
+// Whole panels, or so many channels that little of the last one is in vain.
+bool channels_fit(std::int64_t channels) {
+  return channels % panel == 0 || (channels % winograd_granule == 0 && channels > 2 * panel);
 }
 
 // G w G^T, rounded once.
@@ -52,17 +57,17 @@ class WinogradKernel final : public ConvKernel<float> {
   }
 
   std::int64_t packed_size() const override {
-    return (pass_ == ConvPass::backward_weights ? 9 : 16) * shape_.in * shape_.out;
+    return (pass_ == ConvPass::backward_weights ? 9 : 16) * shape_.in * shape_.padded_out();
   }
 
   void pack(const float* ohwi, float* packed) const override {
     winograd_weights(shape_, pass_ == ConvPass::backward_data, ohwi, packed);
   }
 
-  // Of [3][3][in][out].
+  // Of [3][3][in][padded out].
   void unpack_add(const float* packed, float alpha, float* ohwi) const override {
-    const std::int64_t in = shape_.in, out = shape_.out;
-    for (std::int64_t o = 0; o < out; ++o) {
+    const std::int64_t in = shape_.in, out = shape_.padded_out();
+    for (std::int64_t o = 0; o < shape_.out; ++o) {
       for (std::int64_t k = 0; k < 9; ++k) {
         for (std::int64_t i = 0; i < in; ++i) {
           ohwi[(o * 9 + k) * in + i] += alpha * packed[(k * in + i) * out + o];
@@ -104,17 +109,18 @@ class WinogradKernel final : public ConvKernel<float> {
 }  // namespace
 
 void winograd_weights(const WinogradShape& s, bool turned, const float* weights, float* u) {
-  for (std::int64_t o = 0; o < s.out; ++o) {
+  const std::int64_t panels = s.padded_out() / panel;
+  for (std::int64_t o = 0; o < s.padded_out(); ++o) {
     for (std::int64_t i = 0; i < s.in; ++i) {
-      double w[3][3];
+      double w[3][3] = {};
       float places[4][4];
-      for (std::int64_t k = 0; k < 9; ++k) {
+      for (std::int64_t k = 0; k < 9 && o < s.out; ++k) {
         w[k / 3][k % 3] =
             turned ? weights[(i * 9 + 8 - k) * s.out + o] : weights[(o * 9 + k) * s.in + i];
       }
       transform_weights(w, places);
       for (std::int64_t place = 0; place < 16; ++place) {
-        u[((place * (s.out / panel) + o / panel) * s.in + i) * panel + o % panel] =
+        u[((place * panels + o / panel) * s.in + i) * panel + o % panel] =
             places[place / 4][place % 4];
       }
     }
@@ -125,8 +131,8 @@ const ConvKernel<float>* winograd_kernel(ConvPass pass, const ConvGeometry& g, i
                                          Epilogue epilogue) {
   static const WinogradPasses* const best = passes();
   const bool fits = best && g.kh == 3 && g.kw == 3 && g.sh == 1 && g.sw == 1 && g.ph == 1 &&
-                    g.pw == 1 && g.p == g.h && g.q == g.w && g.i % winograd_channels == 0 &&
-                    g.o % winograd_channels == 0 && g.i * g.o <= most_weights;
+                    g.pw == 1 && g.p == g.h && g.q == g.w && channels_fit(g.i) &&
+                    channels_fit(g.o) && g.i * g.o <= most_weights;
   if (!fits) return nullptr;
   using Key = std::tuple<ConvPass, ConvGeometry, int, Epilogue>;
   static std::mutex mutex;

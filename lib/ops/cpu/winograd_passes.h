@@ -7,20 +7,24 @@
 
 namespace rn::ops::cpu {
 
-// Padded by 1, so outputs are as large as inputs. Channels are multiples of `winograd_channels`.
-inline constexpr std::int64_t winograd_channels = 16;
+// Padded by 1, so outputs are as large as inputs. Channels are multiples of `winograd_granule`;
+// outputs are multiplied in panels, the last one filled up by zeros.
+inline constexpr std::int64_t winograd_granule = 8, winograd_panel = 16;
 struct WinogradShape {
   std::int64_t images = 0, h = 0, w = 0, in = 0, out = 0;
+  constexpr std::int64_t padded_out() const {
+    return (out + winograd_panel - 1) / winograd_panel * winograd_panel;
+  }
 };
 
 struct WinogradPasses {
   // Floats of memory that a pass works in.
   std::int64_t (*space)(const WinogradShape&);
-  // y := conv(x) + bias [+ y]. x NHWC; u [16][out / 16][in][16]: the transformed weights; bias
-  // [out] or null; y NHWC.
+  // y := conv(x) + bias [+ y]. x NHWC; u [16][padded out / 16][in][16]: the transformed weights;
+  // bias [out] or null; y NHWC.
   void (*convolve)(const WinogradShape&, const float* x, const float* u, const float* bias,
                    bool sum, float* y, float* space);
-  // d [3][3][in][out] := the weights' gradient, of x and the gradient g of y.
+  // d [3][3][in][padded out] := the weights' gradient, of x and the gradient g of y.
   void (*weights)(const WinogradShape&, const float* x, const float* g, float* d, float* space);
 };
 // Null: compiled without.
