@@ -64,9 +64,7 @@ void parse_size(const std::string& text, std::int64_t& height, std::int64_t& wid
 }
 
 int run(const Options& o, const cli::Invocation& call) {
-  if (o.common.output == "-" && o.common.json) {
-    fail(ErrorKind::usage, "-o - and --json both want stdout");
-  }
+  cli::check_stdout(o.common);
   train::ConvertRun run = o.run;
   for (const std::string& option : o.arch_options) {
     const std::size_t equals = option.find('=');

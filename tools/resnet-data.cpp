@@ -57,6 +57,11 @@ int draw(const Options& o) {
   if (!o.common.output.empty()) {
     fail(ErrorKind::usage, "--montage draws, -o writes a data set: one of them");
   }
+  for (const char* other : {".jpg", ".jpeg", ".svg", ".pdf", ".gif"}) {
+    if (o.montage.ends_with(other)) {
+      fail(ErrorKind::usage, "--montage {}: is written as PNG: name it so", o.montage);
+    }
+  }
   io::check_output(o.montage, o.common.force);
   data::MontageOptions look = o.look;
   tools::apply_augment(o.augment, look.augment);
@@ -76,6 +81,10 @@ int run(const Options& o, const cli::Invocation& call) {
     }
     return tools::write_actions(o.import.uri, o.common, call.quiet);
   }
+  cli::goes_with(call,
+                 {"pad", "flip", "random-crop", "crop-ratio", "jitter", "lighting", "cutout",
+                  "random-erase", "mixup", "cutmix"},
+                 !o.montage.empty(), "--montage");
   const bool writes = !o.common.output.empty();
   const bool prints = o.info || o.common.json || !writes;
   if (o.common.output == "-" && prints) {

@@ -42,9 +42,10 @@ void bind(CLI::App& app, Options& o) {
       ->check(cli::whole(1, 1 << 20));
   app.add_flag("--ten-crop", o.run.ten_crop,
                "Of image folders: the mean of corners and middle, and their mirror images");
-  app.add_option("--predict", o.predict.directory,
-                 "Instead: tell the classes of the images in this directory, tab-separated")
-      ->type_name("DIR");
+  app.add_option("--predict", o.predict.images,
+                 "Instead: tell the classes of this image, or of those in this directory, "
+                 "tab-separated")
+      ->type_name("PATH");
   app.add_option("--resize", o.predict.resize,
                  "With --predict: their shorter side before the middle is cut out; 0: as usual")
       ->type_name("N")
@@ -59,7 +60,8 @@ void bind(CLI::App& app, Options& o) {
                    Common::dry_run, Common::no_provenance, Common::progress});
 }
 
-// A line for each model, as soon as it is known; or one JSON object.
+// A line for each model, as soon as it is known; or one JSON object. A model that cannot be read
+// leaves the others their lines.
 int compare(const Options& o, train::EvaluateRun run) {
   if (!run.output.empty() || run.report.per_class || run.report.confusion) {
     fail(ErrorKind::usage, "-o, --per-class and --confusion are for one model");
@@ -68,33 +70,49 @@ int compare(const Options& o, train::EvaluateRun run) {
     fail(ErrorKind::usage, "stdin holds one model");
   }
   std::vector<io::Json> all;
-  std::string bad;
+  int code = 0;
+  const auto failed = [&](ErrorKind kind, std::string_view what) {
+    warn("{}", what);
+    if (code == 0) code = exit_code(kind);
+  };
   if (!o.common.json) fmt::print("{}", train::evaluation_header);
   for (const std::string& model : o.models) {
     run.model = model;
-    const train::EvaluateOutcome outcome = train::run_evaluation(run);
-    if (outcome.nonfinite > 0 && bad.empty()) bad = model;
-    if (o.common.json) {
-      io::Json json = outcome.json;
-      all.push_back(json.add("model", model));
-    } else {
-      fmt::print("{}", run.dry_run ? outcome.text : outcome.row);
-      std::fflush(stdout);
+    try {
+      const train::EvaluateOutcome outcome = train::run_evaluation(run);
+      if (outcome.nonfinite > 0) {
+        failed(ErrorKind::numeric, fmt::format("{}: outputs are not finite", model));
+      }
+      if (o.common.json) {
+        io::Json json = outcome.json;
+        all.push_back(json.add("model", model));
+      } else {
+        fmt::print("{}", run.dry_run ? outcome.text : outcome.row);
+        std::fflush(stdout);
+      }
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::input) throw;
+      failed(error.kind(), error.what());
     }
   }
   if (o.common.json) {
     fmt::print("{}\n", io::Json().add("models", std::span<const io::Json>(all)).str());
   }
-  if (!bad.empty()) fail(ErrorKind::numeric, "{}: outputs are not finite", bad);
-  return 0;
+  return code;
+}
+
+int print(const train::Predictions& found) {
+  fmt::print("{}", found.table);
+  for (const std::string& problem : found.skipped) warn("{}", problem);
+  if (found.skipped.empty()) return 0;
+  warn("{} of {} images were skipped", found.skipped.size(), found.images);
+  return exit_code(ErrorKind::input);
 }
 
 int run(const Options& o, const cli::Invocation& call) {
   const cli::CommonOptions& common = o.common;
   const Device device = cli::start(common);
-  if (o.common.output == "-" && o.common.json) {
-    fail(ErrorKind::usage, "-o - and --json both want stdout");
-  }
+  cli::check_stdout(common);
   train::EvaluateRun run = o.run;
   run.split = data::parse_split(o.split);
   run.limit = o.limit.value_or(-1);
@@ -107,9 +125,13 @@ int run(const Options& o, const cli::Invocation& call) {
   run.provenance.config = call.recipe;
   run.device = device;
   run.provenance.device = describe(device);
+  const bool predicts = !o.predict.images.empty();
+  cli::goes_with(call, {"top", "resize"}, predicts, "--predict");
+  cli::goes_without(call, {"per-class", "confusion", "split", "limit-test", "data"}, predicts,
+                    "--predict");
   const auto progress = cli::make_progress({.mode = o.common.progress, .quiet = call.quiet});
   run.progress = progress.get();
-  if (!o.predict.directory.empty()) {
+  if (predicts) {
     if (o.models.size() > 1 || !run.output.empty() || o.common.json) {
       fail(ErrorKind::usage, "--predict takes one model, and prints a table");
     }
@@ -120,8 +142,7 @@ int run(const Options& o, const cli::Invocation& call) {
     predict.dtype = run.dtype;
     predict.device = device;
     predict.progress = run.progress;
-    fmt::print("{}", train::predict(predict));
-    return 0;
+    return print(train::predict(predict));
   }
   if (o.models.size() > 1) return compare(o, run);
   run.model = o.models.front();

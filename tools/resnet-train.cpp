@@ -27,9 +27,7 @@ int run(const TrainTool& o, const cli::Invocation& call) {
     fmt::print("{}\n", o.common.json ? plan.json() : plan.text());
     return 0;
   }
-  if (o.common.json && options.output == "-") {
-    fail(ErrorKind::usage, "-o - and --json both want stdout");
-  }
+  cli::check_stdout(o.common);
   const auto progress = cli::make_progress({.mode = o.common.progress, .quiet = call.quiet});
   options.progress = progress.get();
   const std::string output = options.output;

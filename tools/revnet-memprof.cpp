@@ -13,17 +13,11 @@ namespace {
 
 using namespace rn;
 
-void check_stdout(const tools::MemprofTool& o) {
-  if (o.common.output == "-" && (o.common.json || o.table)) {
-    fail(ErrorKind::usage, "-o - and --{} both want stdout", o.common.json ? "json" : "table");
-  }
-}
-
 int run(const tools::MemprofTool& o, const cli::Invocation& call) {
-  check_stdout(o);
   const cli::CommonOptions& common = o.common;
+  cli::check_stdout(common, o.table);
   const Device device = cli::start(common);
-  study::MemoryRun run = tools::effective(o);
+  study::MemoryRun run = tools::effective(o, call);
   run.device = device;
   if (common.dry_run) {
     const study::MemoryResult plan = study::plan_memory(run);

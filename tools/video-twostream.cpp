@@ -42,9 +42,7 @@ int train(const TwoStreamTool& o, const cli::Invocation& call, Device device, Pr
     fmt::print("{}\n", o.train.common.json ? outlook.plan.json() : outlook.plan.text());
     return finish(outlook.skipped);
   }
-  if (o.train.common.json && output == "-") {
-    fail(ErrorKind::usage, "-o - and --json both want stdout");
-  }
+  cli::check_stdout(o.train.common);
   run.train.progress = progress;
   const video::TwoStreamOutcome outcome = video::train_two_stream(std::move(run));
   if (!outcome.train.message.empty()) info("{}", outcome.train.message);

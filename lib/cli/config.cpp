@@ -1,5 +1,7 @@
 #include "cli/config.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
@@ -96,6 +98,26 @@ std::shared_ptr<Origins> add_sources(CLI::App& app) {
     option->envname(environment_name(option->get_lnames().front()));
   }
   return origins;
+}
+
+std::vector<std::string> mistyped_variables(const CLI::App& app) {
+  const std::string prefix = environment_name("");
+  std::vector<std::string> known{"CONFIG"}, told;  // without the prefix, which would look alike
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_envname();
+    if (!name.empty()) known.push_back(name.substr(prefix.size()));
+  }
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    if (!text.starts_with(prefix)) continue;
+    const std::string name(text.substr(prefix.size(), text.find('=') - prefix.size()));
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const std::string guess = nearest(name, known);
+    if (guess.empty()) continue;
+    told.push_back(
+        fmt::format("{0}{1}: is none of the options; did you mean {0}{2}?", prefix, name, guess));
+  }
+  return told;
 }
 
 std::string effective_config(const CLI::App& app, bool recipe_only) {

@@ -121,6 +121,13 @@ std::int64_t parse_bytes(const std::string& text) {
   return value << shift;
 }
 
+void check_stdout(const CommonOptions& options, bool table) {
+  if (options.json && table) fail(ErrorKind::usage, "--json and --table both want stdout");
+  if (options.output == "-" && (options.json || table)) {
+    fail(ErrorKind::usage, "-o - and --{} both want stdout", options.json ? "json" : "table");
+  }
+}
+
 Device start(const CommonOptions& options) {
   set_threads(options.threads);
   set_lanes(options.lanes);

@@ -52,6 +52,9 @@ void add_common(CLI::App& app, CommonOptions& options, std::initializer_list<Com
 // Errors: usage, device.
 Device start(const CommonOptions& options);
 
+// Errors (usage): two of the result file, --json and --table would go to stdout.
+void check_stdout(const CommonOptions& options, bool table = false);
+
 // Checks for add_option(...)->check(): a whole number in [lowest, highest], written in decimal, and
 // a finite number in [lowest, highest].
 CLI::Validator whole(std::int64_t lowest,

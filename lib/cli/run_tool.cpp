@@ -169,6 +169,23 @@ std::vector<std::string> arguments(int argc, char** argv) {
   return words;
 }
 
+std::vector<std::string> given_options(int argc, char** argv) {
+  std::vector<std::string> names;
+  for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+    const std::string_view word = argv[i];
+    if (word.starts_with("--")) names.emplace_back(word.substr(2, word.find('=') - 2));
+  }
+  return names;
+}
+
+void check_given(const Invocation& call, std::initializer_list<std::string_view> names,
+                 std::string_view how, std::string_view other) {
+  for (const std::string_view name : names) {
+    if (std::find(call.given.begin(), call.given.end(), name) == call.given.end()) continue;
+    fail(ErrorKind::usage, "--{} goes {} {}", name, how, other);
+  }
+}
+
 int run_checked(int argc, char** argv, const ToolInfo& info,
                 const std::function<void(CLI::App&)>& bind,
                 const std::function<int(const Invocation&)>& run) {
@@ -209,14 +226,26 @@ int run_checked(int argc, char** argv, const ToolInfo& info,
                   exit_usage);
   }
   start_log(info.name, call.quiet ? -1 : call.verbose);
+  for (const std::string& line : mistyped_variables(app)) warn("{}", line);
   call.tool = info.name;
   call.command_line = command_line(info, argc, argv);
+  call.given = given_options(argc, argv);
   call.config = effective_config(app, false);
   call.recipe = effective_config(app, true);
   return run(call);
 }
 
 }  // namespace
+
+void goes_with(const Invocation& call, std::initializer_list<std::string_view> names, bool there,
+               std::string_view with) {
+  if (!there) check_given(call, names, "with", with);
+}
+
+void goes_without(const Invocation& call, std::initializer_list<std::string_view> names, bool there,
+                  std::string_view without) {
+  if (there) check_given(call, names, "without", without);
+}
 
 int run_tool(int argc, char** argv, const ToolInfo& info,
              const std::function<void(CLI::App&)>& bind,

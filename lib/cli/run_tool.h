@@ -22,14 +22,15 @@
 //     bind, run);
 //   }
 //
-// It is the only place in the project that catches, and it always binds --config, -q, -v, --help
-// and
-// --version.
+// What nobody else catches ends here: where a part of the work can go on without another, it is
+// caught there. Always bound are --config, -q, -v, --help and --version.
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -53,7 +54,18 @@ struct Invocation {
   std::string recipe;        // the part of it that results depend on
   bool quiet = false;        // -q
   int verbose = 0;           // how many -v
+  // Long names of the options on the command line, as they stand there: "no-flip". Those of files
+  // and of the environment are not among them: these serve commands that differ.
+  std::vector<std::string> given;
 };
+
+// Errors (usage): one of these options is on the command line and does nothing, as the one that it
+// belongs to, `with`, is not `there`.
+void goes_with(const Invocation& call, std::initializer_list<std::string_view> names, bool there,
+               std::string_view with);
+// The same of what is left out beside an option.
+void goes_without(const Invocation& call, std::initializer_list<std::string_view> names, bool there,
+                  std::string_view without);
 
 // Parses, runs, and returns the exit code: 0, or 2 for a wrong command line, or that of the
 // rn::Error thrown, or what `run` returns.

@@ -77,6 +77,7 @@ bool take_arch(const RecognizeOptions& options, std::int64_t channels, std::int6
 // where the table is the same, and checks.
 void finish(const RecognizeOptions& options, std::int64_t side, Recognized& found);
 // A shortcut without parameters that changes the shape; notes the assumption once.
-nn::ShortcutKind padded(const RecognizeOptions& options, Recognized& found);
+nn::ShortcutKind padded(const RecognizeOptions& options, Recognized& found,
+                        bool usually_both = false);
 
 }  // namespace rn::convert

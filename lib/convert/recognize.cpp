@@ -110,15 +110,17 @@ std::string some(const std::vector<std::string>& names, std::size_t most) {
   return text;
 }
 
-nn::ShortcutKind padded(const RecognizeOptions& options, Recognized& found) {
+nn::ShortcutKind padded(const RecognizeOptions& options, Recognized& found, bool usually_both) {
   const std::string note =
-      "shortcuts without weights pad with zero channels after the input's (--pad-shortcut "
-      "end|both)";
+      fmt::format("shortcuts without weights pad with zero channels {} (--pad-shortcut end|both)",
+                  usually_both ? "on both sides of the input's, as is usual with these names"
+                               : "after the input's");
   auto& notes = found.assumptions;
   if (!options.pad_both && std::find(notes.begin(), notes.end(), note) == notes.end()) {
     notes.push_back(note);
   }
-  return options.pad_both.value_or(false) ? nn::ShortcutKind::pad_both : nn::ShortcutKind::pad_end;
+  return options.pad_both.value_or(usually_both) ? nn::ShortcutKind::pad_both
+                                                 : nn::ShortcutKind::pad_end;
 }
 
 bool take_arch(const RecognizeOptions& options, std::int64_t channels, std::int64_t classes,

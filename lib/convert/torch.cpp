@@ -296,7 +296,8 @@ void build_table(const Inventory& names, const RecognizeOptions& options, Scheme
       const bool changes = block.in != block.out || block.shortcut != nn::ShortcutKind::identity;
       if (stage > 1 && i == 1 && changes) block.stride = 2;
       if (block.downsamples() && block.shortcut == nn::ShortcutKind::identity) {
-        block.shortcut = padded(options, found);
+        // As in pytorch_resnet_cifar10 (Idelbayev), whose names these are.
+        block.shortcut = padded(options, found, scheme.head == "linear");
       }
       spec.blocks.push_back(block);
     }

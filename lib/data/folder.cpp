@@ -1,44 +1,17 @@
 // Folders of JPEG and PNG images: DIR/train/CLASS/*.jpg, and val or test beside train.
-#include <dirent.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cctype>
-#include <cmath>
 
 #include "data/kinds.h"
+#include "data/pictures.h"
 #include "data/query.h"
 #include "io/file.h"
-#include "io/picture.h"
 
 namespace rn::data {
 namespace {
 
 constexpr std::size_t most_images = std::size_t{1} << 28;
-
-bool is_directory(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-bool is_image(const std::string& name) {
-  std::string end = name.substr(name.find_last_of('.') + 1);
-  for (char& c : end) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return end == "jpg" || end == "jpeg" || end == "png";
-}
-
-// Names in a directory, without those that begin with a dot, in byte order. Errors (input).
-std::vector<std::string> names_in(const std::string& directory) {
-  DIR* open = ::opendir(directory.c_str());
-  if (!open) fail(ErrorKind::input, "{}: no directory that can be read", directory);
-  std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(open)) {
-    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-  }
-  ::closedir(open);
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 std::vector<std::string> classes_in(const std::string& directory) {
   std::vector<std::string> classes;
@@ -82,7 +55,7 @@ class FolderSource : public Source {
     info_.uri = request.uri;
     info_.height = info_.width = query.number("size", 224, 1, 8192);
     info_.channels = 3;
-    if (resize_ == 0) resize_ = (info_.height * 256 + 112) / 224;
+    if (resize_ == 0) resize_ = usual_resize(info_.height);
     if (resize_ < info_.height) {
       fail(ErrorKind::usage, "data '{}': resize={} is less than size={}", request.uri, resize_,
            info_.height);
@@ -99,26 +72,6 @@ class FolderSource : public Source {
     list(request);
   }
 
-  // Images without labels (all 0), in byte order of their names.
-  FolderSource(const std::string& directory, std::int64_t side, std::int64_t resize,
-               std::vector<std::string> class_names)
-      : resize_(resize > 0 ? resize : (side * 256 + 112) / 224),
-        directory_(directory),
-        flat_(true) {
-    info_ = {.uri = directory, .height = side, .width = side, .channels = 3};
-    info_.class_names = std::move(class_names);
-    if (resize_ < side) {
-      fail(ErrorKind::usage, "--resize {}: is less than the {} that the model takes", resize_,
-           side);
-    }
-    for (std::string& name : names_in(directory)) {
-      if (is_image(name)) entries_.push_back({0, std::move(name)});
-    }
-    info_.count = static_cast<std::int64_t>(entries_.size());
-    if (entries_.empty()) fail(ErrorKind::input, "{}: no .jpg, .jpeg or .png in it", directory);
-    describe();
-  }
-
   bool costly() const override { return true; }
   double crop_share() const override {
     return static_cast<double>(info_.height) / static_cast<double>(resize_);
@@ -128,10 +81,7 @@ class FolderSource : public Source {
     return read_window(
         index,
         [this](std::int64_t height, std::int64_t width) {
-          // As if the shorter side were brought to `resize`, and the middle cut out of that.
-          const double side = crop_share() * static_cast<double>(std::min(height, width));
-          return Window{(static_cast<double>(height) - side) / 2,
-                        (static_cast<double>(width) - side) / 2, side, side};
+          return middle_window(crop_share(), height, width);
         },
         image);
   }
@@ -141,28 +91,12 @@ class FolderSource : public Source {
     require(index >= 0 && index < info_.count, "{}: sample {} of {}", info_.uri, index,
             info_.count);
     const Entry& entry = entries_[static_cast<std::size_t>(index)];
-    const std::string path = directory_ + "/" + sample_name(index);
-    const io::Bytes bytes = io::read_file(path);
-    const io::PictureInfo found = io::picture_info(bytes, path);
-    Window window = choose(found.height, found.width);
-    const double spare = std::min(window.height / static_cast<double>(info_.height),
-                                  window.width / static_cast<double>(info_.width));
-    // The smallest that a JPEG can be decoded at without losing what the window needs.
-    int shrink = 1;
-    while (found.jpeg && shrink < 8 && spare >= 2 * shrink) shrink *= 2;
-    thread_local io::Picture picture;
-    io::decode_picture(bytes, path, shrink, picture);
-    const double down = static_cast<double>(picture.height) / static_cast<double>(found.height),
-                 right = static_cast<double>(picture.width) / static_cast<double>(found.width);
-    window = {window.y * down, window.x * right, window.height * down, window.width * right};
-    resample(picture.rgb, picture.height, picture.width, 3, window, image, info_.height,
-             info_.width);
+    read_picture(directory_ + "/" + sample_name(index), choose, image, info_.height, info_.width);
     return entry.label;
   }
 
   std::string sample_name(std::int64_t index) const override {
     const Entry& entry = entries_.at(static_cast<std::size_t>(index));
-    if (flat_) return entry.name;
     return info_.class_names[static_cast<std::size_t>(entry.label)] + "/" + entry.name;
   }
 
@@ -178,7 +112,7 @@ class FolderSource : public Source {
       }
       auto& list = files[static_cast<std::size_t>(at - info_.class_names.begin())];
       for (std::string& file : names_in(directory_ + "/" + name)) {
-        if (is_image(file)) list.push_back(std::move(file));
+        if (is_picture(file)) list.push_back(std::move(file));
       }
       longest = std::max(longest, list.size());
       total += list.size();
@@ -214,7 +148,6 @@ class FolderSource : public Source {
 
   std::int64_t resize_;  // of the shorter side, before the middle is cut out
   std::string directory_;
-  bool flat_ = false;  // no folders of classes
   std::vector<Entry> entries_;
 };
 
@@ -229,11 +162,6 @@ std::vector<Split> splits_of_folder(const std::string& where) {
   if (has("val") || has("test")) splits.push_back(Split::test);
   if (splits.empty()) splits.push_back(Split::train);
   return splits;
-}
-
-std::unique_ptr<Source> open_pictures(const std::string& directory, std::int64_t side,
-                                      std::int64_t resize, std::vector<std::string> class_names) {
-  return std::make_unique<FolderSource>(directory, side, resize, std::move(class_names));
 }
 
 std::unique_ptr<Source> open_folder(const Request& request) {

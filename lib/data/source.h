@@ -79,12 +79,6 @@ std::vector<Split> source_splits(const std::string& uri);
 // Kinds open_source knows, with a one-line description each, for --help and messages.
 std::vector<std::pair<std::string, std::string>> source_kinds();
 
-// JPEG and PNG images of a directory, without labels: all have label 0, and sample_name() is the
-// file's. Their shorter side is brought to `resize` (0: side * 256 / 224), and the middle cut out.
-// Errors: usage, input.
-std::unique_ptr<Source> open_pictures(const std::string& directory, std::int64_t side,
-                                      std::int64_t resize, std::vector<std::string> class_names);
-
 // Input normalisation, kept in the model file: y = (x / 255 - mean) / stddev per channel, or with
 // a mean image (bytes' scale / 255) instead of the per-channel mean; stddev is then of what is left
 // after subtracting it. All in the order of the data's channels. A channel that never changes has

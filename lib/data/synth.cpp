@@ -23,9 +23,11 @@ std::unique_ptr<Source> open_synth(const Request& request) {
          request.uri, request.uri);
   }
   if (request.where != "shapes") {
-    fail(ErrorKind::usage,
-         "data '{}': built-in sets are synth:shapes, synth:spirals, synth:circles, synth:moons",
-         request.uri);
+    fail(
+        ErrorKind::usage,
+        "data '{}': built-in sets are synth:shapes, synth:spirals, synth:circles, synth:moons and, "
+        "of films, synth:actions",
+        request.uri);
   }
   const bool train = request.split != Split::test;
   const auto count = static_cast<std::size_t>(request.keep(train ? 10000 : 2000));

@@ -4,20 +4,21 @@
 #include <cmath>
 #include <numeric>
 
+#include "data/pictures.h"
 #include "io/table.h"
 #include "train/evaluate.h"
 
 namespace rn::train {
 
-std::string predict(const PredictRun& run) {
+Predictions predict(const PredictRun& run) {
   const auto [file, network] = load_model(run.model, run.dtype, run.device);
   const models::NetworkSpec& spec = file.spec;
   if (spec.height != spec.width || spec.channels != 3) {
     fail(ErrorKind::input, "{}: takes images of {}x{}x{}; --predict makes square ones in colour",
          run.model, spec.height, spec.width, spec.channels);
   }
-  const auto source = data::open_pictures(run.directory, spec.height, run.resize, file.class_names);
-  const Evaluation seen = evaluate(network, *source, file.normalization,
+  const data::Pictures pictures(run.images, spec.height, run.resize, file.class_names);
+  const Evaluation seen = evaluate(network, pictures, file.normalization,
                                    {.batch = run.batch,
                                     .ten_crop = run.ten_crop,
                                     .keep_samples = true,
@@ -31,9 +32,14 @@ std::string predict(const PredictRun& run) {
     table.cells(fmt::format("class{}", k), fmt::format("probability{}", k));
   }
   table.end();
+  Predictions found{.images = pictures.info().count};
   std::vector<std::size_t> order(classes);
   for (std::size_t i = 0; i < seen.index.size(); ++i) {
-    const std::string name = source->sample_name(seen.index[i]);
+    if (std::string problem = pictures.problem(seen.index[i]); !problem.empty()) {
+      found.skipped.push_back(std::move(problem));
+      continue;
+    }
+    const std::string name = pictures.sample_name(seen.index[i]);
     if (seen.prediction[i] < 0) {
       fail(ErrorKind::numeric, "{}: the outputs for {} are not finite", run.model, name);
     }
@@ -50,7 +56,8 @@ std::string predict(const PredictRun& run) {
     }
     table.end();
   }
-  return table.str();
+  found.table = table.str();
+  return found;
 }
 
 }  // namespace rn::train

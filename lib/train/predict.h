@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/progress.h"
 #include "train/model_file.h"
@@ -10,7 +11,7 @@ namespace rn::train {
 
 struct PredictRun {
   std::string model;        // path or "-"
-  std::string directory;    // of JPEG and PNG images
+  std::string images;       // a directory of JPEG and PNG images, or one
   std::int64_t resize = 0;  // of their shorter side; 0: 256 / 224 of what the model takes
   std::int64_t top = 5;     // classes of each image; at most those there are
   std::int64_t batch = 250;
@@ -20,9 +21,15 @@ struct PredictRun {
   Progress* progress = nullptr;
 };
 
-// Tab-separated, with a header: image, then class and probability, the most probable first. Errors:
-// usage, input (model, images; a model whose images are not square or not in colour), numeric (its
-// outputs are not finite).
-std::string predict(const PredictRun& run);
+struct Predictions {
+  std::string table;  // tab-separated, with a header: image, class and probability, ...; the most
+                      // probable first
+  std::int64_t images = 0;
+  std::vector<std::string> skipped;  // what is wrong with the images that could not be read
+};
+
+// Errors: usage, input (model; no images at all; a model whose images are not square or not in
+// colour), numeric (its outputs are not finite).
+Predictions predict(const PredictRun& run);
 
 }  // namespace rn::train

@@ -136,8 +136,8 @@ Schedule::Schedule(const ScheduleOptions& options, std::int64_t total_steps,
     fail(ErrorKind::usage, "--milestones must rise");
   }
   if (warmup_ > 0 && warmup_ >= total_) {
-    fail(ErrorKind::usage, "a warm-up of {} steps leaves nothing of a training of {}", warmup_,
-         total_);
+    fail(ErrorKind::usage, "--warmup {}: its {} steps leave nothing of a training of {}",
+         to_string(options_.warmup), warmup_, total_);
   }
 }
 

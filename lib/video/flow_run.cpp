@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "io/file.h"
 #include "video/clips.h"
 #include "video/flow_render.h"
@@ -108,8 +109,9 @@ class Runner {
     check_render(run_.render, run_.force);
   }
 
-  // An output that is there and may stay. Errors (usage): another kind of file, other options.
-  bool up_to_date(const std::string& path, const FlowHead& wanted) const {
+  // An output that is there and may stay. Errors (usage): another kind of file, other options, flow
+  // of another clip: in a set, whose files are called as their clips, that has changed since.
+  bool up_to_date(const std::string& path, const FlowHead& wanted, bool in_set) const {
     std::error_code code;
     if (path.empty() || path == "-" || run_.force || !fs::is_regular_file(path, code)) return false;
     std::optional<FlowFile> there;
@@ -118,7 +120,12 @@ class Runner {
     } catch (const Error& error) {
       fail(ErrorKind::usage, "{}: exists and is no flow; --force replaces it", path);
     }
-    if (there->head().digest != wanted.digest) return false;  // another clip: make it anew
+    if (there->head().digest != wanted.digest) {
+      if (in_set) return false;
+      const std::string& source = there->head().source;
+      fail(ErrorKind::usage, "{}: is the flow of {}{}; --force makes it anew", path,
+           source == wanted.source ? "another " : "", printable(source));
+    }
     const std::string differs = difference(there->head().options, wanted.options);
     if (!differs.empty()) {
       fail(ErrorKind::usage, "{}: was made with {}; --force makes it anew", path, differs);
@@ -201,14 +208,13 @@ class Runner {
     if (!output.empty() && (is_folder(output) || output.back() == '/')) return several();
     outcome_.clips = 1;
     FlowHead head = head_of(path, {path});
-    if (!to_flo() && up_to_date(output, head)) {
+    if (!to_flo() && up_to_date(output, head, false)) {
       FlowFile there = FlowFile::open(output);
       outcome_.unchanged = 1;
       finish(there.head(), there, path);
       return;
     }
-    // What is there is a flow of another clip, or was refused above.
-    if (!output.empty()) io::check_output(output, run_.force || !to_flo());
+    if (!output.empty()) io::check_output(output, run_.force);
     if (!count(path, head)) return;
     outcome_.head = head;
     check_field(head.fields);
@@ -287,17 +293,22 @@ class Runner {
   }
 
   void existing(const std::string& path) {
+    std::optional<FlowFile> flow;
+    Tensor field;
+    if (ends_with(path, ".flo")) {
+      field = read_flo(path);
+    } else {
+      flow.emplace(FlowFile::open(path));
+    }
     if (!run_.output.empty() && !to_flo()) {
       fail(ErrorKind::usage, "{}: is flow already; -o FILE.flo takes a field out of it", path);
     }
     check_single_output();
     if (!run_.output.empty()) io::check_output(run_.output, run_.force);
-    if (!ends_with(path, ".flo")) {
-      const FlowFile flow = FlowFile::open(path);
-      if (!run_.dry_run) finish(flow.head(), flow, "");
+    if (flow) {
+      if (!run_.dry_run) finish(flow->head(), *flow, "");
       return;
     }
-    const Tensor field = read_flo(path);
     check_field(1);
     if (run_.dry_run) return;
     if (to_flo()) io::write_file(run_.output, encode_flo(field));
@@ -335,7 +346,7 @@ class Runner {
   void one_of_several(const ClipName& clip) {
     FlowHead head = head_of(clip.path, {clip.path});
     const fs::path output = fs::path(run_.output) / (clip.name + ".h5");
-    if (up_to_date(output.string(), head)) {
+    if (up_to_date(output.string(), head, true)) {
       ++outcome_.unchanged;
       return;
     }

@@ -30,6 +30,19 @@ resnet-train --arch resnet8-cifar --data "$uri" --batch 6 --loader-only --json -
 resnet-eval -q m.h5 --predict loose >pred.tsv
 head -n 1 pred.tsv | grep -qE '^image.class1.probability1.class2.probability2$' || fail "$(cat pred.tsv)"
 grep -qE '^a picture.png.[ab].[01]\.[0-9]{4}.[ab].' pred.tsv || fail "$(cat pred.tsv)"
+resnet-eval -q m.h5 --predict "loose/a picture.png" >one.tsv
+[ "$(sed 's|^loose/||' one.tsv)" = "$(cat pred.tsv)" ] || fail "one picture: $(cat one.tsv)"
+mkdir mixed
+cp "loose/a picture.png" mixed/good.png
+head -c 300 "loose/a picture.png" >mixed/cut.png
+echo text >mixed/text.jpg
+expect 3 "2 of 3 images were skipped" resnet-eval m.h5 --predict mixed
+[ "$(wc -l <out)" = 2 ] && grep -q '^good.png' out || fail "beside bad pictures: $(cat out)"
+grep -q 'mixed/cut.png' err && grep -q 'mixed/text.jpg' err || fail "bad pictures: $(cat err)"
+refused 3 "mixed/text.jpg" resnet-eval m.h5 --predict mixed/text.jpg
+refused 3 "nowhere.png" resnet-eval m.h5 --predict nowhere.png
+refused 2 "top goes with --predict" resnet-eval m.h5 --data "$uri" --top 3
+refused 2 "per-class goes without --predict" resnet-eval m.h5 --predict loose --per-class
 
 # Several models: a table, a line each.
 cp m.h5 n.h5
@@ -37,8 +50,12 @@ resnet-eval -q m.h5 n.h5 --data "$uri" >table.tsv
 [ "$(wc -l <table.tsv)" = 3 ] || fail "a table of two models: $(cat table.tsv)"
 [ "$(cut -f 2-7 table.tsv | sed -n 2p)" = "$(cut -f 2-7 table.tsv | sed -n 3p)" ] || fail "$(cat table.tsv)"
 resnet-eval -q m.h5 n.h5 --data "$uri" --json | grep -q '^{"models":\[{.*"model":"n.h5"}\]}$' || fail "no JSON of models"
+echo text >no.h5
+expect 3 "no.h5" resnet-eval -q m.h5 no.h5 n.h5 --data "$uri"
+[ "$(sed 's/\t[^\t]*$//' out)" = "$(sed 's/\t[^\t]*$//' table.tsv)" ] || fail "beside a bad model: $(cat out)"
 
 
+refused 2 "flip goes with --montage" resnet-data "$uri" --flip
 refused 2 "siez" resnet-data 'folder:set?siez=3'
 refused 3 "no such directory" resnet-data folder:nowhere
 refused 2 "are for one model" resnet-eval m.h5 n.h5 --data "$uri" -o r.h5

@@ -108,6 +108,11 @@ refused 2 'is for classifiers' resnet-geometry c1.h5 --blocks 2
 refused 2 'have no step to halve' resnet-geometry c0.h5 --converge 2
 refused 2 'there is no point 5000' resnet-geometry c1.h5 --path 0,5000
 refused 2 'expected order 1, 8 layers' resnet-geometry c1.h5 --retrained c2.h5
+refused 2 'limit-train goes with --split train' resnet-geometry c1.h5 --limit-train 8
+refused 2 'limit-test goes without --split train' resnet-geometry c1.h5 --split train --limit-test 8
+refused 2 'steps goes with --batch-sizes' resnet-geometry c1.h5 --steps 8
+refused 2 'singular-values goes with --blocks' resnet-geometry net.h5 --singular-values 2
+refused 2 'path-pieces goes with --path' resnet-geometry c1.h5 --path-pieces 8
 refused 2 'memory-limit' resnet-geometry c1.h5 --memory-limit 1K
 refused 2 'memory-limit' resnet-geometry net.h5 --memory-limit 1K
 refused 3 'is none\|no C^k\|C^k network' resnet-paths c1.h5

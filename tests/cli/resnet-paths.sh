@@ -150,6 +150,9 @@ refused 2 'lengths 0 to 6' resnet-paths model.h5 --max-length 7
 refused 2 'lengths 0 to 6' resnet-paths model.h5 --sample --lengths-at 3,7
 refused 2 'goes with --sample' resnet-paths model.h5 --trials 3
 refused 2 'goes with --spectrum' resnet-paths model.h5 --sample --weights
+refused 2 'limit-train goes with --sample' resnet-paths model.h5 --limit-train 8
+refused 2 'limit-test goes with --spectrum' resnet-paths model.h5 --sample --limit-test 8
+refused 2 'json and --table both' resnet-paths model.h5 --json --table
 refused 2 'needs --bn frozen' resnet-paths model.h5 --weights --bn batch
 refused 2 'one MODEL' resnet-paths model.h5 model.h5
 refused 2 'both want stdout' resnet-paths model.h5 -o - --table

@@ -117,4 +117,17 @@ refuse "--random-erase" --random-erase 1.5
 refuse "--mixup" --mixup -0.1
 refuse "--cutmix" --cutmix x
 refuse "--loaders" --loaders -1
+# Options that would do nothing; in a recipe or the environment they may wait for another command.
+refuse "nesterov goes with --optimizer sgd" --optimizer adam --nesterov
+refuse "momentum goes with --optimizer sgd" --optimizer adamw --momentum 0.8
+refuse "adam-eps goes with --optimizer adam" --adam-eps=1e-6
+refuse "gamma goes with --schedule steps" --gamma 0.2
+refuse "warmup-from goes with --warmup" --warmup-from 0.1
+refuse "ema-every goes with --ema" --ema-every 2i
+refuse "crop-ratio goes with --random-crop" --crop-ratio 0.5,2
+refuse "depth-mode goes with --stochastic-depth" --depth-mode row
+refuse "rescale-blocks goes with --keep-blocks" --rescale-blocks
+printf 'momentum = 0.8\ngamma = 0.2\n' >waiting.toml
+RESNET_ADAM_EPS=1e-6 expect 0 "" resnet-train --config waiting.toml --optimizer sgd --dry-run
+expect 0 "" resnet-train --config waiting.toml --optimizer adam --no-nesterov --dry-run
 [ ! -e bad.h5 ] || fail "a refused training wrote its output"

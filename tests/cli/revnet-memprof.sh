@@ -44,6 +44,9 @@ small="--archs revnet38-cifar --widths 4,4,8,8 --image-size 8 --batch 4 --steps 
   refused 2 'depth of its name' revnet-memprof --archs resnet20-cifar --depths 3 -q
   refused 2 'unknown architecture' revnet-memprof --archs revnet39-cifar -q
   refused 2 'want stdout' revnet-memprof $small -o - --json -q
+  refused 2 'want stdout' revnet-memprof $small --table --json -q
+  refused 2 'lr goes with --train-steps' revnet-memprof $small --lr 0.2 -q
+  refused 2 'max-batch goes with --fit' revnet-memprof $small --max-batch 2 -q
   refused 2 '--force' revnet-memprof $small -o m.h5 -q
 }
 

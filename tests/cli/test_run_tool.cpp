@@ -131,6 +131,15 @@ TEST_CASE("a wrong value says where it came from") {
   CHECK_THAT(from_environment.err, Catch::Matchers::Contains("RESNET_LR"));
 }
 
+TEST_CASE("a mistyped variable is told of, another tool's is not") {
+  const auto mistyped = run_forked(tool, words({"m"}), {{"RESNET_THRAEDS", "1"}});
+  CHECK(mistyped.code == 0);
+  CHECK_THAT(mistyped.err,
+             Catch::Matchers::Contains(
+                 "RESNET_THRAEDS: is none of the options; did you mean RESNET_THREADS?"));
+  CHECK(run_forked(tool, words({"m"}), {{"RESNET_MEMORY_LIMIT", "1"}}).err.empty());
+}
+
 TEST_CASE("wrong command lines exit with 2 and one line") {
   const std::vector<std::pair<Words, std::string>> cases{
       {words({"m", "--sede", "4"}), "unknown option --sede; did you mean --seed?"},

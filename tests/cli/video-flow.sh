@@ -32,7 +32,7 @@ expect 0 "" $flow clips/still.mkv --float -o still.h5
 expect 0 "" $flow still.h5 --field 1 --compare none.flo --json
 awk -v epe="$(number epe)" 'BEGIN { exit !(epe < 0.002) }' || fail "a still clip moves: $(cat out)"
 
-# What is there of the same clip and options stays; other options are refused; another clip is not.
+# What is there of the same clip and options stays; other options and clips are refused.
 before=$(stat -c %y-%i a.h5)
 expect 0 "" $flow clips/good.mp4 -o a.h5 --json
 [ "$(number unchanged)" = 1 ] && [ "$(stat -c %y-%i a.h5)" = "$before" ] ||
@@ -40,7 +40,11 @@ expect 0 "" $flow clips/good.mp4 -o a.h5 --json
 refused 2 "a.h5: was made with bound 20 instead of 10; --force makes it anew" \
   $flow clips/good.mp4 -o a.h5 --bound 10
 expect 0 "" $flow clips/good.mp4 -o a.h5 --bound 10 --force
-expect 0 "" $flow clips/other.mkv -o a.h5 --bound 10
+refused 2 "a.h5: is the flow of good.mp4; --force makes it anew" \
+  $flow clips/other.mkv -o a.h5 --bound 10
+cp clips/other.mkv good.mp4
+refused 2 "a.h5: is the flow of another good.mp4; --force" $flow good.mp4 -o a.h5 --bound 10
+expect 0 "" $flow clips/other.mkv -o a.h5 --bound 10 --force
 grep -q '^other.mkv: 4 fields' out || fail "another clip: $(cat out)"
 echo text >text.h5
 refused 2 "text.h5: exists and is no flow" $flow clips/good.mp4 -o text.h5

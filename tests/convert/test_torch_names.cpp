@@ -59,14 +59,18 @@ TEST_CASE("a stride on the first 1x1 is asked for") {
 TEST_CASE("CIFAR networks: padded and projected shortcuts, three and four stages") {
   Foreign file = torch_resnet({.counts = {3, 3, 3}, .shortcut = "", .head = "linear"});
   convert::Recognized found = convert::recognize(file, {});
-  CHECK(found.spec == models::make_arch("resnet20-cifar"));
-  REQUIRE(found.assumptions.size() == 1);
-  CHECK(contains(found.assumptions[0], "--pad-shortcut"));
-  found = convert::recognize(file, {.pad_both = true});
-  CHECK(found.assumptions.empty());
   models::ArchOptions both;
   both.shortcut = "pad_both";
   CHECK(found.spec == models::make_arch("resnet20-cifar", both));
+  REQUIRE(found.assumptions.size() == 1);
+  CHECK(contains(found.assumptions[0], "--pad-shortcut"));
+  found = convert::recognize(file, {.pad_both = false});
+  CHECK(found.assumptions.empty());
+  CHECK(found.spec == models::make_arch("resnet20-cifar"));
+  file = torch_resnet({.counts = {3, 3, 3}, .shortcut = ""});
+  found = convert::recognize(file, {});
+  REQUIRE(found.assumptions.size() == 1);
+  CHECK(found.spec == models::make_arch("resnet20-cifar"));
 
   models::ArchOptions projected;
   projected.shortcut = "conv_bn";

@@ -122,7 +122,13 @@ inline void bind(CLI::App& app, GeometryTool& o) {
 inline study::GeometryRun effective(const GeometryTool& o, const cli::Invocation& call) {
   study::GeometryRun run;
   apply(o, call, run);
-  const auto& limit = run.split == data::Split::train ? o.limit_train : o.limit_test;
+  const bool training = run.split == data::Split::train;
+  cli::goes_with(call, {"limit-train"}, training, "--split train");
+  cli::goes_without(call, {"limit-test"}, training, "--split train");
+  cli::goes_with(call, {"path-pieces"}, !o.path.empty(), "--path");
+  cli::goes_with(call, {"steps", "lr"}, !o.batch_sizes.empty(), "--batch-sizes");
+  cli::goes_with(call, {"singular-values", "lanczos-steps"}, o.blocks > 0, "--blocks");
+  const auto& limit = training ? o.limit_train : o.limit_test;
   run.limit = limit.value_or(1000);
   study::GeometryOptions& s = run.options;
   const bool other =

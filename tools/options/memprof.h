@@ -98,7 +98,9 @@ inline void bind(CLI::App& app, MemprofTool& o) {
                   {Common::json, Common::dry_run, Common::no_provenance, Common::progress});
 }
 
-inline study::MemoryRun effective(const MemprofTool& o) {
+inline study::MemoryRun effective(const MemprofTool& o, const cli::Invocation& call) {
+  cli::goes_with(call, {"lr", "data"}, o.train_steps > 0, "--train-steps");
+  cli::goes_with(call, {"max-units", "max-batch"}, !o.fit.empty(), "--fit");
   study::MemoryRun run;
   run.archs = o.archs;
   run.units = o.depths;

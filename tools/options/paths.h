@@ -70,19 +70,13 @@ inline void bind(CLI::App& app, PathsTool& o) {
   bind_run(app, o, true, "Of everything held at a time, such as 500M or 4G");
 }
 
-inline study::PathsOptions study_of(const PathsTool& o) {
+inline study::PathsOptions study_of(const PathsTool& o, const cli::Invocation& call) {
   study::PathsOptions options;
   options.sample = o.sample;
   options.spectrum = o.spectrum || !(o.sample || o.lengths);
-  const auto only = [](bool given, bool fits, const char* option, const char* study) {
-    if (given && !fits) fail(ErrorKind::usage, "--{} goes with --{}", option, study);
-  };
-  only(o.max_length.has_value(), options.spectrum, "max-length", "spectrum");
-  only(o.weights, options.spectrum, "weights", "spectrum");
-  only(o.branches, options.spectrum, "branches", "spectrum");
-  only(!o.lengths_at.empty(), o.sample, "lengths-at", "sample");
-  only(o.trials.has_value(), o.sample, "trials", "sample");
-  only(o.effective.has_value(), o.sample || options.spectrum, "effective", "spectrum or --sample");
+  cli::goes_with(call, {"max-length", "weights", "branches"}, options.spectrum, "--spectrum");
+  cli::goes_with(call, {"lengths-at", "trials"}, o.sample, "--sample");
+  cli::goes_with(call, {"effective"}, o.sample || options.spectrum, "--spectrum or --sample");
   options.seed = options.sampled.seed = o.common.seed;
   options.exact.batch_statistics = options.sampled.batch_statistics = o.bn == "batch";
   options.exact.max_length = o.max_length.value_or(-1);
@@ -99,12 +93,18 @@ inline study::PathsOptions study_of(const PathsTool& o) {
 inline study::PathsRun effective(const PathsTool& o, const cli::Invocation& call) {
   study::PathsRun run;
   apply(o, call, run);
-  run.options = study_of(o);
+  run.options = study_of(o, call);
   if (!o.split.empty()) run.sample_split = run.split;
   const auto limit = [&](data::Split split, std::int64_t otherwise) {
     const auto& given = split == data::Split::train ? o.limit_train : o.limit_test;
     return given.value_or(otherwise);
   };
+  const auto reads = [&](bool training) {  // images of that split, by one of the studies
+    const auto is = [&](data::Split split) { return (split == data::Split::train) == training; };
+    return (run.options.spectrum && is(run.split)) || (o.sample && is(run.sample_split));
+  };
+  cli::goes_with(call, {"limit-train"}, reads(true), "--sample or --split train");
+  cli::goes_with(call, {"limit-test"}, reads(false), "--spectrum or another --split");
   run.limit = limit(run.split, 1000);
   run.sample_limit = limit(run.sample_split, -1);
   if (run.dtype == Dtype::bf16) {

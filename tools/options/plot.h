@@ -77,6 +77,11 @@ inline plot::Format picture_format(const PlotTool& o) {
   const auto format = !o.format.empty()                 ? plot::parse_format(o.format)
                       : output.empty() || output == "-" ? plot::Format::svg
                                                         : plot::format_of(output);
+  const std::string suffix = std::filesystem::path(output).extension().string();
+  const bool named = suffix == ".svg" || suffix == ".png" || suffix == ".pdf" || suffix == ".gif";
+  if (named && !o.format.empty() && suffix != "." + o.format) {
+    fail(ErrorKind::usage, "-o {}: its name is not one for --format {}", output, o.format);
+  }
   if (!o.emit && !o.table) io::check_output(output, o.common.force);
   return format;
 }

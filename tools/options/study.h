@@ -56,16 +56,9 @@ inline void bind_run(CLI::App& app, StudyTool& o, bool resumes, const std::strin
                   {Common::json, Common::dry_run, Common::no_provenance, Common::progress});
 }
 
-// Errors (usage): the result and a table of it both go to stdout.
-inline void check_stdout(const StudyTool& o) {
-  if (o.common.output == "-" && (o.common.json || o.table)) {
-    fail(ErrorKind::usage, "-o - and --{} both want stdout", o.common.json ? "json" : "table");
-  }
-}
-
 // Fills in what these options say; device, stop and progress are the caller's. Errors: usage.
 inline void apply(const StudyTool& o, const cli::Invocation& call, study::StudyRun& run) {
-  check_stdout(o);
+  cli::check_stdout(o.common, o.table);
   run.model = o.models.front();
   run.data = o.data;
   if (!o.split.empty()) run.split = data::parse_split(o.split);

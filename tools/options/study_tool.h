@@ -28,7 +28,7 @@ using Merge = Result (*)(const std::vector<std::string>& paths,
 // The results of all shards as one, written to the output.
 template <class Result>
 Result merge_shards(const StudyTool& o, const cli::Invocation& call, Merge<Result> merge) {
-  check_stdout(o);
+  cli::check_stdout(o.common, o.table);
   const std::string& output = o.common.output;
   if (!output.empty()) io::check_output(output, o.common.force);
   io::Provenance provenance = io::start_provenance(call.tool, call.command_line);

@@ -11,6 +11,7 @@
 #include "options/augment.h"
 #include "options/checks.h"
 #include "options/memory_mode.h"
+#include "options/train_belong.h"
 #include "options/train_optimizer.h"
 #include "train/options.h"
 
@@ -243,12 +244,15 @@ inline train::TrainOptions effective(const TrainTool& o, Device device,
   t.depth_mode = train::parse_depth_mode(o.depth_mode);
   t.length = o.steps.empty() ? parse_length(o.epochs) : parse_length(o.steps);
   t.schedule.kind = parse_schedule(o.schedule);
-  for (const auto& one : o.milestones) t.schedule.milestones.push_back(parse_length(one));
+  if (t.schedule.kind == ScheduleKind::steps) {  // those of a recipe may wait for it
+    for (const auto& one : o.milestones) t.schedule.milestones.push_back(parse_length(one));
+  }
   t.schedule.warmup = parse_length(o.warmup);
   t.schedule.warmup_shape = parse_warmup_shape(o.warmup_shape);
   t.optimizer.decay = parse_decay(o.decay);
   apply_optimizer(o.optimizer, t);
   apply_augment(o.augment, t.augment);
+  check_belonging(t, call);
   t.eval_every = parse_length(o.eval_every);
   if (!o.eval_on.empty()) t.eval_on = parse_eval_on(o.eval_on);
   if (!o.checkpoint_every.empty()) t.checkpoint_every = parse_period(o.checkpoint_every);

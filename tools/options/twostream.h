@@ -316,7 +316,7 @@ inline video::TwoStreamEval effective_testing(const TwoStreamTool& o, Device dev
   run.provenance.config = call.recipe;
   run.provenance.device = describe(device);
   run.stop = cli::stop_requested;
-  if (run.output == "-" && common.json) fail(ErrorKind::usage, "-o - and --json both want stdout");
+  cli::check_stdout(common);
   return run;
 }
 

@@ -32,7 +32,10 @@ inline void bind_method(CLI::App& app, video::FlowOptions& o) {
   real("--theta", o.method.theta, 1000,
        "TV-L1: how far the two halves of the problem may be apart");
   real("--epsilon", o.method.epsilon, 1000, "TV-L1: iterations end at changes of so many pixels");
-  real("--scale-step", o.method.scale_step, 1, "TV-L1: from one scale of the pyramid to the next");
+  app.add_option("--scale-step", o.method.scale_step,
+                 "TV-L1: from one scale of the pyramid to the next")
+      ->type_name("X")
+      ->check(cli::real(0.01, 0.99));
   count("--scales", o.method.scales, "TV-L1: scales of the pyramid, at most");
   count("--warps", o.method.warps, "TV-L1: warps at each scale");
   count("--outer", o.method.outer, "TV-L1: rounds of a warp, each begins with the median filter");
