@@ -1,5 +1,6 @@
 #include "cli/run_tool.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
@@ -235,6 +236,15 @@ int run_checked(int argc, char** argv, const ToolInfo& info,
   return run(call);
 }
 
+// A standard stream that is closed (>&-) would be the next file that is opened. Writing to stdout
+// and reading from stdin fail as before.
+void occupy_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(stream, F_GETFD) != -1 || errno != EBADF) continue;
+    if (open("/dev/null", stream == STDOUT_FILENO ? O_RDONLY : O_WRONLY) != stream) return;
+  }
+}
+
 }  // namespace
 
 void goes_with(const Invocation& call, std::initializer_list<std::string_view> names, bool there,
@@ -250,6 +260,7 @@ void goes_without(const Invocation& call, std::initializer_list<std::string_view
 int run_tool(int argc, char** argv, const ToolInfo& info,
              const std::function<void(CLI::App&)>& bind,
              const std::function<int(const Invocation&)>& run) {
+  occupy_streams();
   std::setlocale(LC_ALL, "C");
   std::locale::global(std::locale::classic());
   signal(SIGPIPE, SIG_IGN);  // a write to a closed pipe is EPIPE, which we take quietly
@@ -263,7 +274,8 @@ int run_tool(int argc, char** argv, const ToolInfo& info,
     code = report(info, "out of memory", exit_failed);
   } catch (const std::system_error& error) {  // fmt::print when stdout fails
     if (reader_gone(error.code().value())) return 0;
-    code = report(info, error.what(), exit_failed);
+    code = report(info, fmt::format("cannot write to stdout: {}", error.code().message()),
+                  exit_failed);
   } catch (const std::exception& error) {
     code = report(info, error.what(), exit_failed);
   }

@@ -55,6 +55,9 @@ for path in "$BUILD"/bin/resnet-* "$BUILD"/bin/video-*; do
     "$path" --help >/dev/full 2>err || code=$?
     [ "$code" = 1 ] || { echo "$tool --help > /dev/full: exit $code"; bad=1; }
   fi
+  code=0
+  "$path" --help >&- 2>err || code=$?
+  [ "$code" = 1 ] && grep -q 'cannot write to stdout' err || { echo "$tool --help >&-: exit $code"; bad=1; }
   # A language with other numbers changes nothing.
   LC_ALL=de_DE.UTF-8 "$path" --help >other
   "$path" --help | cmp -s - other || { echo "$tool --help depends on the locale"; bad=1; }

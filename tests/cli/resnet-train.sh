@@ -1,6 +1,10 @@
 #!/bin/sh
 # resnet-train from the outside: results on stdout, refusals, bad input, full disks.
 . "${SOURCE:?}/tests/support/cli.sh"
+# With stdout closed no file becomes it: the network is whole, the summary fails.
+expect 1 "cannot write to stdout" sh -c \
+  'resnet-train --epochs 1 --limit-train 64 --limit-test 16 --batch 32 -q -o closed.h5 --log closed.jsonl >&-'
+resnet-info closed.h5 >/dev/null && ! grep -qv '^{' closed.jsonl || fail "a file was taken for stdout"
 mounted=
 cleanup() { # in the place of the other
   [ -z "$mounted" ] || umount "$mounted" || true
