@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "plot/script.h"
 
 namespace rn::plot {
 namespace {
@@ -34,8 +35,6 @@ double final_value(const std::vector<double>& column) {
                                  [](double value) { return std::isfinite(value); });
   return last == column.rend() ? nan : *last;
 }
-
-std::string number(double value) { return std::isfinite(value) ? fmt::format("{}", value) : "nan"; }
 
 // One curve of a panel: which model, which column, drawn how.
 struct Line {
@@ -104,8 +103,7 @@ Curves read_curves(const io::H5& file, const std::string& label) {
 
 std::string curves_script(const std::vector<Curves>& models, const CurvesOptions& options,
                           Format format, const std::string& style) {
-  std::string script = terminal(format, options.size) + style;
-  if (!script.ends_with('\n')) script += '\n';
+  std::string script = head(format, options.size, style);
 
   // The numbers: a data block for each model, a column for each curve.
   std::vector<std::vector<std::string>> columns(models.size());

@@ -1,35 +1,14 @@
 #include "plot/memory.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
+#include "plot/script.h"
 
 namespace rn::plot {
 namespace {
 
 constexpr double mib = 0x1p20;
-
-// Data blocks, settings, and the parts of the plot command; of a timeline one command a panel.
-struct Script {
-  std::string data, settings, parts;
-  int blocks = 0;
-  template <class... Args>
-  void set(fmt::format_string<Args...> format, Args&&... args) {
-    settings += fmt::format(format, std::forward<Args>(args)...) + '\n';
-  }
-  template <class... Args>
-  void part(fmt::format_string<Args...> format, Args&&... args) {
-    parts += (parts.empty() ? "  " : ", \\\n  ") + fmt::format(format, std::forward<Args>(args)...);
-  }
-  std::string rows(const std::string& text) {
-    const std::string name = fmt::format("$data{}", ++blocks);
-    data += fmt::format("{} << EOD\n{}EOD\n", name, text);
-    return name;
-  }
-};
-
-std::string number(double x) { return std::isfinite(x) ? fmt::format("{}", x) : "nan"; }
 
 std::string pairs(const std::vector<double>& x, const std::vector<double>& y, double scale) {
   std::string rows;
@@ -37,15 +16,6 @@ std::string pairs(const std::vector<double>& x, const std::vector<double>& y, do
     rows += fmt::format("{} {}\n", number(x[i]), number(y[i] * scale));
   }
   return rows;
-}
-
-void value_range(Script& script, const MemoryPlot& plot, const char* otherwise) {
-  if (plot.log) script.set("set logscale y");
-  if (plot.low < plot.high) {
-    script.set("set yrange [{}:{}]", plot.low, plot.high);
-  } else {
-    script.set("set yrange {}", plot.log ? "[*:*]" : otherwise);
-  }
 }
 
 [[noreturn]] void nothing(const char* what, const char* how) {
@@ -57,7 +27,7 @@ void depth(Script& script, const MemoryPlot& plot, const Memory& m) {
   bool several = false;
   for (const auto& line : m.lines) several = several || line.units.size() > 1;
   if (!several) nothing("networks of several depths", "--depths 3,9,27");
-  value_range(script, plot, "[0:*]");
+  script.value_range(plot.log, plot.low, plot.high, "[0:*]");
   if (plot.log) script.set("set logscale x");
   script.set("set xlabel 'Units of every stage'\nset ylabel 'Activations at the peak (MiB)'");
   script.set("set key above maxrows {}", (m.lines.size() + 1) / 2);
@@ -70,7 +40,7 @@ void depth(Script& script, const MemoryPlot& plot, const Memory& m) {
 }
 
 void cost(Script& script, const MemoryPlot& plot, const Memory& m) {
-  value_range(script, plot, "[0:*]");
+  script.value_range(plot.log, plot.low, plot.high, "[0:*]");
   script.set("set xlabel 'Activations at the peak (MiB)'\nset ylabel 'Time of a step (ms)'");
   script.set("set xrange [0:*]\nset offsets graph 0, graph 0.06, graph 0.06, 0");
   script.set("set key above maxrows {}", (m.lines.size() + 1) / 2);
@@ -94,14 +64,12 @@ void cost(Script& script, const MemoryPlot& plot, const Memory& m) {
 
 void angle(Script& script, const MemoryPlot& plot, const Memory& m) {
   if (m.angles.empty()) nothing("angles", "of a reversible network");
-  MemoryPlot log = plot;
   // An angle of zero has no logarithm: of streams on a grid.
   bool positive = true;
   for (const auto& line : m.angles) {
     for (const double x : line.degrees) positive = positive && x > 0;
   }
-  log.log = plot.log && positive;
-  value_range(script, log, "[0:*]");
+  script.value_range(plot.log && positive, plot.low, plot.high, "[0:*]");
   script.set("set xlabel 'Training step'\nset ylabel 'Angle between gradients (degrees)'");
   script.set("set key above maxrows {}", (m.angles.size() + 1) / 2);
   int style = 0;
@@ -161,23 +129,19 @@ std::string timeline(Script& script, const MemoryPlot& plot, const Memory& m) {
 std::string memory_script(const Memory& memory, const MemoryPlot& plot, Format format,
                           const std::string& style) {
   Script script;
-  const std::string head =
-      terminal(format, plot.size) + style + (style.ends_with('\n') ? "" : "\n");
   if (plot.chart == MemoryChart::timeline) {
     const std::string commands = timeline(script, plot, memory);
-    return head + script.data + script.settings +
+    return head(format, plot.size, style) + script.data() + script.settings +
            fmt::format("set multiplot layout 1,{} {}\n", memory.timelines.size(),
                        plot.title.empty() ? "" : "title " + quote(plot.title)) +
            commands + "unset multiplot\n";
   }
-  if (!plot.title.empty()) script.set("set multiplot layout 1,1 title {}", quote(plot.title));
   switch (plot.chart) {
     case MemoryChart::depth: depth(script, plot, memory); break;
     case MemoryChart::cost: cost(script, plot, memory); break;
     default: angle(script, plot, memory); break;
   }
-  return head + script.data + script.settings + "plot \\\n" + script.parts + '\n' +
-         (plot.title.empty() ? "" : "unset multiplot\n");
+  return head(format, plot.size, style) + script.str(plot.title);
 }
 
 }  // namespace rn::plot

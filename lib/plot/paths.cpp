@@ -5,31 +5,15 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "plot/script.h"
 
 namespace rn::plot {
 namespace {
 
-// Data blocks, settings, and the parts of one plot command.
-struct Script {
-  std::string data, settings, parts;
-  template <class... Args>
-  void set(fmt::format_string<Args...> format, Args&&... args) {
-    settings += fmt::format(format, std::forward<Args>(args)...) + '\n';
-  }
-  template <class... Args>
-  void part(fmt::format_string<Args...> format, Args&&... args) {
-    parts += (parts.empty() ? "  " : ", \\\n  ") + fmt::format(format, std::forward<Args>(args)...);
-  }
-  void rows(const char* name, const std::string& text) {
-    data += fmt::format("${} << EOD\n{}EOD\n", name, text);
-  }
-};
-
 std::string by_length(const std::vector<double>& values, double scale) {
   std::string rows;
   for (std::size_t k = 0; k < values.size(); ++k) {
-    rows += fmt::format("{} {}\n", k,
-                        std::isfinite(values[k]) ? fmt::format("{}", scale * values[k]) : "nan");
+    rows += fmt::format("{} {}\n", k, number(scale * values[k]));
   }
   return rows;
 }
@@ -42,13 +26,9 @@ std::string word(std::string name) {
   return name;
 }
 
-void value_range(Script& script, const PathsPlot& plot, const char* otherwise) {
-  if (plot.log) script.set("set logscale y\nset format y '1e%T'");
-  if (plot.low < plot.high) {
-    script.set("set yrange [{}:{}]", plot.low, plot.high);
-  } else {
-    script.set("set yrange {}", plot.log ? "[*:*]" : otherwise);
-  }
+void value_range(Script& script, const PathsPlot& plot, const std::string& otherwise) {
+  if (plot.log) script.set("set format y '1e%T'");
+  script.value_range(plot.log, plot.low, plot.high, otherwise);
 }
 
 void length_axis(Script& script, std::size_t longest) {
@@ -178,7 +158,7 @@ void damage(Script& script, const PathsPlot& plot, const Paths& p) {
     }
   }
   const Span x = span_of(p.share, 100), y = span_of(p.damage, 1);
-  value_range(script, plot, fmt::format("[{}:{}]", y.low - 0.04 * y.size(), y.high).c_str());
+  value_range(script, plot, fmt::format("[{}:{}]", y.low - 0.04 * y.size(), y.high));
   script.set("set xrange [{}:{}]", x.low, x.high);
   script.set("set xlabel 'Gradient through the block''s branch (%)'");
   script.set("set ylabel 'Error without the block: more by (points)'");
@@ -234,8 +214,6 @@ std::string paths_script(const Paths& paths, const PathsPlot& plot, Format forma
                          const std::string& style) {
   check(paths, plot.chart);
   Script script;
-  // As title of a multiplot it stands above the legend.
-  if (!plot.title.empty()) script.set("set multiplot layout 1,1 title {}", quote(plot.title));
   switch (plot.chart) {
     case PathsChart::lengths: lengths(script, plot, paths); break;
     case PathsChart::sampled: sampled(script, plot, paths); break;
@@ -243,9 +221,7 @@ std::string paths_script(const Paths& paths, const PathsPlot& plot, Format forma
     case PathsChart::weights: weights(script, plot, paths); break;
     case PathsChart::damage: damage(script, plot, paths); break;
   }
-  return terminal(format, plot.size) + style + (style.ends_with('\n') ? "" : "\n") + script.data +
-         script.settings + "plot \\\n" + script.parts + '\n' +
-         (plot.title.empty() ? "" : "unset multiplot\n");
+  return head(format, plot.size, style) + script.str(plot.title);
 }
 
 }  // namespace rn::plot
