@@ -103,8 +103,9 @@ int compare(const Options& o, train::EvaluateRun run) {
 
 int print(const train::Predictions& found) {
   fmt::print("{}", found.table);
+  for (const std::string& image : found.nonfinite) warn("{}: outputs are not finite", image);
   for (const std::string& problem : found.skipped) warn("{}", problem);
-  if (found.skipped.empty()) return 0;
+  if (found.skipped.empty()) return found.nonfinite.empty() ? 0 : exit_code(ErrorKind::numeric);
   warn("{} of {} images were skipped", found.skipped.size(), found.images);
   return exit_code(ErrorKind::input);
 }

@@ -110,8 +110,8 @@ std::string draw(const tools::PlotTool& o, const std::vector<io::H5>& files, plo
   }
 }
 
-int run(const tools::PlotTool& o, const cli::Invocation&) {
-  const plot::Format format = tools::picture_format(o);
+int run(const tools::PlotTool& o, const cli::Invocation& call) {
+  const plot::Format format = tools::picture_format(o, call);
   std::vector<io::H5> files;
   for (const std::string& path : o.files) files.push_back(io::H5::open(path));
   const std::string text = draw(o, files, format);

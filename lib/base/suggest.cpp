@@ -43,4 +43,8 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
   return best;
 }
 
+bool one_slip_apart(std::string_view a, std::string_view b) {
+  return a.size() <= b.size() + 1 && b.size() <= a.size() + 1 && distance(a, b) == 1;
+}
+
 }  // namespace rn

@@ -112,10 +112,12 @@ std::vector<std::string> mistyped_variables(const CLI::App& app) {
     if (!text.starts_with(prefix)) continue;
     const std::string name(text.substr(prefix.size(), text.find('=') - prefix.size()));
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    const std::string guess = nearest(name, known);
-    if (guess.empty()) continue;
-    told.push_back(
-        fmt::format("{0}{1}: is none of the options; did you mean {0}{2}?", prefix, name, guess));
+    for (const std::string& guess : known) {
+      if (!one_slip_apart(name, guess)) continue;
+      told.push_back(
+          fmt::format("{0}{1}: is none of the options; did you mean {0}{2}?", prefix, name, guess));
+      break;
+    }
   }
   return told;
 }

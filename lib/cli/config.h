@@ -18,8 +18,8 @@ std::shared_ptr<Origins> add_sources(CLI::App& app);
 // "RESNET_CHECKPOINT_EVERY" for "checkpoint-every".
 std::string environment_name(const std::string& long_name);
 
-// Lines about variables of the environment that are nearly one of this tool's: RESNET_THREAD.
-// Others may be another tool's.
+// Lines about variables of the environment that are one slip away from one of this tool's:
+// RESNET_THREAD. Others may be another tool's.
 std::vector<std::string> mistyped_variables(const CLI::App& app);
 
 // All option values as TOML that --config takes back, in the order in which the tool added its

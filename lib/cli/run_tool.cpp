@@ -182,8 +182,7 @@ std::vector<std::string> given_options(int argc, char** argv) {
 void check_given(const Invocation& call, std::initializer_list<std::string_view> names,
                  std::string_view how, std::string_view other) {
   for (const std::string_view name : names) {
-    if (std::find(call.given.begin(), call.given.end(), name) == call.given.end()) continue;
-    fail(ErrorKind::usage, "--{} goes {} {}", name, how, other);
+    if (was_given(call, name)) fail(ErrorKind::usage, "--{} goes {} {}", name, how, other);
   }
 }
 
@@ -247,6 +246,10 @@ void occupy_streams() {
 
 }  // namespace
 
+bool was_given(const Invocation& call, std::string_view name) {
+  return std::find(call.given.begin(), call.given.end(), name) != call.given.end();
+}
+
 void goes_with(const Invocation& call, std::initializer_list<std::string_view> names, bool there,
                std::string_view with) {
   if (!there) check_given(call, names, "with", with);
@@ -272,8 +275,9 @@ int run_tool(int argc, char** argv, const ToolInfo& info,
     code = report(info, error.what(), exit_code(error.kind()));
   } catch (const std::bad_alloc&) {
     code = report(info, "out of memory", exit_failed);
-  } catch (const std::system_error& error) {  // fmt::print when stdout fails
-    if (reader_gone(error.code().value())) return 0;
+  } catch (const std::system_error& error) {
+    if (std::ferror(stdout) == 0) return report(info, error.what(), exit_failed);
+    if (reader_gone(error.code().value())) return 0;  // fmt::print could not write
     code = report(info, fmt::format("cannot write to stdout: {}", error.code().message()),
                   exit_failed);
   } catch (const std::exception& error) {

@@ -59,6 +59,9 @@ struct Invocation {
   std::vector<std::string> given;
 };
 
+// Whether --name is on the command line.
+bool was_given(const Invocation& call, std::string_view name);
+
 // Errors (usage): one of these options is on the command line and does nothing, as the one that it
 // belongs to, `with`, is not `there`.
 void goes_with(const Invocation& call, std::initializer_list<std::string_view> names, bool there,

@@ -37,7 +37,7 @@ const std::vector<ArchOption>& arch_options();
 struct RecognizeOptions {
   std::string arch;                            // catalog name; empty: told from the file
   std::map<std::string, std::string> options;  // --arch-option
-  std::optional<bool> pad_both;                // --pad-shortcut; none: at the end, as an assumption
+  std::optional<bool> pad_both;                // --pad-shortcut; none: as an assumption
   std::int64_t height = 0, width = 0;          // 0: the family's own
 };
 

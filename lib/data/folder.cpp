@@ -91,7 +91,8 @@ class FolderSource : public Source {
     require(index >= 0 && index < info_.count, "{}: sample {} of {}", info_.uri, index,
             info_.count);
     const Entry& entry = entries_[static_cast<std::size_t>(index)];
-    read_picture(directory_ + "/" + sample_name(index), choose, image, info_.height, info_.width);
+    const std::string path = directory_ + "/" + sample_name(index);
+    take_window(io::read_file(path), path, choose, image, info_.height, info_.width);
     return entry.label;
   }
 

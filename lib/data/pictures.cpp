@@ -35,10 +35,10 @@ bool is_picture(const std::string& name) {
   return end == "jpg" || end == "jpeg" || end == "png";
 }
 
-void read_picture(const std::string& path, const ChooseWindow& choose,
-                  std::span<std::uint8_t> image, std::int64_t height, std::int64_t width) {
-  const io::Bytes bytes = io::read_file(path);
-  const io::PictureInfo found = io::picture_info(bytes, path);
+void take_window(std::span<const std::byte> file, const std::string& path,
+                 const ChooseWindow& choose, std::span<std::uint8_t> image, std::int64_t height,
+                 std::int64_t width) {
+  const io::PictureInfo found = io::picture_info(file, path);
   Window window = choose(found.height, found.width);
   const double spare = std::min(window.height / static_cast<double>(height),
                                 window.width / static_cast<double>(width));
@@ -46,7 +46,7 @@ void read_picture(const std::string& path, const ChooseWindow& choose,
   int shrink = 1;
   while (found.jpeg && shrink < 8 && spare >= 2 * shrink) shrink *= 2;
   thread_local io::Picture picture;
-  io::decode_picture(bytes, path, shrink, picture);
+  io::decode_picture(file, path, shrink, picture);
   const double down = static_cast<double>(picture.height) / static_cast<double>(found.height),
                right = static_cast<double>(picture.width) / static_cast<double>(found.width);
   window = {window.y * down, window.x * right, window.height * down, window.width * right};
@@ -72,8 +72,8 @@ Pictures::Pictures(const std::string& path, std::int64_t side, std::int64_t resi
     }
     if (names_.empty()) fail(ErrorKind::input, "{}: no .jpg, .jpeg or .png in it", path);
   } else {
-    const io::Bytes bytes = io::read_file(path);
-    io::picture_info(bytes, path);
+    single_ = io::read_file(path);
+    io::picture_info(single_, path);
     names_.push_back(path);
   }
   info_ = {.uri = path,
@@ -101,8 +101,11 @@ std::int32_t Pictures::read(std::int64_t index, std::span<std::uint8_t> image) c
 std::int32_t Pictures::read_window(std::int64_t index, const ChooseWindow& choose,
                                    std::span<std::uint8_t> image) const {
   try {
-    read_picture(prefix_ + sample_name(index), choose, image, info_.height, info_.width);
+    const std::string path = prefix_ + sample_name(index);
+    const io::Bytes read = single_.empty() ? io::read_file(path) : io::Bytes();
+    take_window(single_.empty() ? read : single_, path, choose, image, info_.height, info_.width);
   } catch (const Error& error) {
+    if (error.kind() != ErrorKind::input) throw;
     std::fill(image.begin(), image.end(), std::uint8_t{0});
     std::lock_guard lock(mutex_);
     problems_[static_cast<std::size_t>(index)] = error.what();

@@ -17,9 +17,11 @@ std::vector<std::string> names_in(const std::string& directory);
 // By its name: .jpg, .jpeg or .png.
 bool is_picture(const std::string& name);
 
-// A window of a JPEG or PNG file, brought to `height` x `width`. Errors (input).
-void read_picture(const std::string& path, const ChooseWindow& choose,
-                  std::span<std::uint8_t> image, std::int64_t height, std::int64_t width);
+// A window of a JPEG or PNG file, brought to `height` x `width`; `path` is for messages. Errors
+// (input).
+void take_window(std::span<const std::byte> file, const std::string& path,
+                 const ChooseWindow& choose, std::span<std::uint8_t> image, std::int64_t height,
+                 std::int64_t width);
 
 // The middle of an image whose shorter side would be brought to some length: `share` of it.
 Window middle_window(double share, std::int64_t height, std::int64_t width);
@@ -27,7 +29,8 @@ Window middle_window(double share, std::int64_t height, std::int64_t width);
 // The shorter side before a middle of `side` is cut out, as it is used with ImageNet.
 constexpr std::int64_t usual_resize(std::int64_t side) { return (side * 256 + 112) / 224; }
 
-// Of a directory all images, in byte order of their names; or one file. All have label 0, and
+// Of a directory all images, in byte order of their names; or one file, which is read once (it may
+// be a pipe). All have label 0, and
 // sample_name() is the file's. Their shorter side is brought to `resize` (0: the usual), and the
 // middle of side x side cut out. What cannot be read is black, and problem() tells.
 class Pictures : public Source {
@@ -51,6 +54,7 @@ class Pictures : public Source {
   std::int64_t resize_;
   std::string prefix_;  // of the paths: "DIR/"
   std::vector<std::string> names_;
+  std::vector<std::byte> single_;  // what is in the one file
   mutable std::mutex mutex_;
   mutable std::vector<std::string> problems_;
 };

@@ -154,8 +154,7 @@ std::int32_t Source::read_window(std::int64_t index, const ChooseWindow& choose,
 
 Subsets split_validation(std::int64_t count, std::int64_t val_count, std::uint64_t seed) {
   if (val_count < 0 || val_count >= std::max<std::int64_t>(count, 1)) {
-    fail(ErrorKind::usage, "--val {}: cannot be set aside from {} training samples", val_count,
-         count);
+    fail(ErrorKind::usage, "{} validation samples cannot be set aside from {}", val_count, count);
   }
   std::vector<std::int64_t> all(static_cast<std::size_t>(count));
   std::iota(all.begin(), all.end(), 0);

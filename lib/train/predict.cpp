@@ -41,7 +41,8 @@ Predictions predict(const PredictRun& run) {
     }
     const std::string name = pictures.sample_name(seen.index[i]);
     if (seen.prediction[i] < 0) {
-      fail(ErrorKind::numeric, "{}: the outputs for {} are not finite", run.model, name);
+      found.nonfinite.push_back(name);
+      continue;
     }
     const auto logits = seen.logits.span<float>().subspan(i * classes, classes);
     std::iota(order.begin(), order.end(), std::size_t{0});

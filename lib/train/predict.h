@@ -25,11 +25,12 @@ struct Predictions {
   std::string table;  // tab-separated, with a header: image, class and probability, ...; the most
                       // probable first
   std::int64_t images = 0;
-  std::vector<std::string> skipped;  // what is wrong with the images that could not be read
+  std::vector<std::string> skipped;    // what is wrong with the images that could not be read
+  std::vector<std::string> nonfinite;  // images for which not all outputs are finite
 };
 
 // Errors: usage, input (model; no images at all; a model whose images are not square or not in
-// colour), numeric (its outputs are not finite).
+// colour).
 Predictions predict(const PredictRun& run);
 
 }  // namespace rn::train

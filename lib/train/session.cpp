@@ -26,6 +26,9 @@ void open_data(Session& s) {
   const TrainOptions& o = s.options;
   s.train = data::open_source(o.data, data::Split::train, o.limit_train);
   const data::Info& info = s.train->info();
+  if (o.val > 0 && o.val >= info.count) {
+    fail(ErrorKind::usage, "--val {}: {} has {} training samples", o.val, o.data, info.count);
+  }
   s.subsets = data::split_validation(info.count, o.val, o.seed);
   if (s.subsets.train.empty()) fail(ErrorKind::input, "{}: no images to train on", o.data);
   if (info.points && (o.augment.pad > 0 || o.augment.flip)) {
@@ -84,9 +87,6 @@ void describe_run(Session& s) {
   }
   s.file.spec.bn_momentum = o.bn_momentum.value_or(s.file.spec.bn_momentum);
   s.file.spec.bn_eps = o.bn_eps.value_or(s.file.spec.bn_eps);
-  if (o.rescale_blocks && o.keep_blocks == 0) {
-    fail(ErrorKind::usage, "--rescale-blocks goes with --keep-blocks");
-  }
   if (o.stochastic_depth) set_survival(s.file.spec, *o.stochastic_depth, o.depth_decay);
   if (o.keep_blocks != 0) set_kept_blocks(s.file.spec, o.keep_blocks, o.rescale_blocks);
   check(o.memory, s.file.spec);

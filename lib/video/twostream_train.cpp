@@ -242,6 +242,9 @@ class Preparation {
       if (test_->stopped()) return false;
       s_.test_count = test_->count();
     }
+    if (t.val > 0 && t.val >= train_->count()) {
+      fail(ErrorKind::usage, "--val {}: there are {} training clips", t.val, train_->count());
+    }
     s_.subsets = data::split_validation(train_->count(), t.val, t.seed);
     if (t.batch == 0) s_.options.batch = static_cast<std::int64_t>(s_.subsets.train.size());
     return true;

@@ -32,6 +32,8 @@ head -n 1 pred.tsv | grep -qE '^image.class1.probability1.class2.probability2$' 
 grep -qE '^a picture.png.[ab].[01]\.[0-9]{4}.[ab].' pred.tsv || fail "$(cat pred.tsv)"
 resnet-eval -q m.h5 --predict "loose/a picture.png" >one.tsv
 [ "$(sed 's|^loose/||' one.tsv)" = "$(cat pred.tsv)" ] || fail "one picture: $(cat one.tsv)"
+resnet-eval -q m.h5 --predict - <"loose/a picture.png" | cut -f 2- >piped.tsv
+[ "$(cut -f 2- pred.tsv)" = "$(cat piped.tsv)" ] || fail "a piped picture: $(cat piped.tsv)"
 mkdir mixed
 cp "loose/a picture.png" mixed/good.png
 head -c 300 "loose/a picture.png" >mixed/cut.png

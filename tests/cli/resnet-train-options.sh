@@ -127,7 +127,7 @@ refuse "ema-every goes with --ema" --ema-every 2i
 refuse "crop-ratio goes with --random-crop" --crop-ratio 0.5,2
 refuse "depth-mode goes with --stochastic-depth" --depth-mode row
 refuse "rescale-blocks goes with --keep-blocks" --rescale-blocks
-printf 'momentum = 0.8\ngamma = 0.2\n' >waiting.toml
+printf 'momentum = 0.8\ngamma = 0.2\nrescale-blocks = true\nmilestones = ["1e"]\n' >waiting.toml
 RESNET_ADAM_EPS=1e-6 expect 0 "" resnet-train --config waiting.toml --optimizer sgd --dry-run
 expect 0 "" resnet-train --config waiting.toml --optimizer adam --no-nesterov --dry-run
 [ ! -e bad.h5 ] || fail "a refused training wrote its output"

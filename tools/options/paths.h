@@ -81,8 +81,8 @@ inline study::PathsOptions study_of(const PathsTool& o, const cli::Invocation& c
   options.exact.batch_statistics = options.sampled.batch_statistics = o.bn == "batch";
   options.exact.max_length = o.max_length.value_or(-1);
   options.exact.boundaries = options.sampled.boundaries = o.boundaries;
-  options.exact.weights = o.weights;
-  options.exact.blocks = o.branches;
+  options.exact.weights = o.weights && options.spectrum;
+  options.exact.blocks = o.branches && options.spectrum;
   options.batch = o.batch.value_or(options.batch);
   options.sampled.batch = o.batch.value_or(options.sampled.batch);
   options.sampled.trials = o.trials.value_or(options.sampled.trials);

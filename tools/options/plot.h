@@ -66,7 +66,7 @@ inline void bind(CLI::App& app, PlotTool& o) {
 }
 
 // Whether and how to draw. Errors (usage): nowhere to draw, an output that is there.
-inline plot::Format picture_format(const PlotTool& o) {
+inline plot::Format picture_format(const PlotTool& o, const cli::Invocation& call) {
   const std::string& output = o.common.output;
   if (!o.emit && !o.table && output.empty()) {
     fail(ErrorKind::usage, "nowhere to draw: give -o FILE.svg, .png or .pdf; or --table");
@@ -74,14 +74,15 @@ inline plot::Format picture_format(const PlotTool& o) {
   if (!o.emit && output == "-" && o.format.empty()) {
     fail(ErrorKind::usage, "-o - needs --format svg, png, pdf or gif");
   }
-  const auto format = !o.format.empty()                 ? plot::parse_format(o.format)
-                      : output.empty() || output == "-" ? plot::Format::svg
-                                                        : plot::format_of(output);
   const std::string suffix = std::filesystem::path(output).extension().string();
   const bool named = suffix == ".svg" || suffix == ".png" || suffix == ".pdf" || suffix == ".gif";
-  if (named && !o.format.empty() && suffix != "." + o.format) {
+  if (named && cli::was_given(call, "format") && suffix != "." + o.format) {
     fail(ErrorKind::usage, "-o {}: its name is not one for --format {}", output, o.format);
   }
+  const auto format = named               ? plot::format_of(output)
+                      : !o.format.empty() ? plot::parse_format(o.format)
+                      : output.empty()    ? plot::Format::svg
+                                          : plot::format_of(output);
   if (!o.emit && !o.table) io::check_output(output, o.common.force);
   return format;
 }

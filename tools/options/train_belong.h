@@ -17,8 +17,9 @@ inline void check_belonging(const train::TrainOptions& t, const cli::Invocation&
   goes_with(call, {"warmup-from", "warmup-shape"}, t.schedule.warmup.value > 0, "--warmup");
   goes_with(call, {"ema-every", "ema-start"}, t.average.decay > 0, "--ema");
   goes_with(call, {"crop-ratio"}, t.augment.area_low > 0, "--random-crop");
-  const bool ready = !t.init.empty();  // the model may have it
-  goes_with(call, {"depth-decay", "depth-mode"}, t.stochastic_depth || ready, "--stochastic-depth");
+  goes_with(call, {"depth-decay"}, t.stochastic_depth.has_value(), "--stochastic-depth");
+  // A model may have its own.
+  goes_with(call, {"depth-mode"}, t.stochastic_depth || !t.init.empty(), "--stochastic-depth");
   goes_with(call, {"rescale-blocks"}, t.keep_blocks > 0, "--keep-blocks");
 }
 

@@ -12,7 +12,7 @@ namespace rn::ops::cpu {
 inline constexpr std::int64_t winograd_granule = 8, winograd_panel = 16;
 struct WinogradShape {
   std::int64_t images = 0, h = 0, w = 0, in = 0, out = 0;
-  constexpr std::int64_t padded_out() const {
+  [[gnu::always_inline]] constexpr std::int64_t padded_out() const {  // no copy to choose
     return (out + winograd_panel - 1) / winograd_panel * winograd_panel;
   }
 };
