@@ -39,4 +39,7 @@ refused 3 'stdin' resnet-plot - -o x.svg </dev/null
 refused 1 'gnuplot failed' sh -c 'echo "set nosuchthing" >s.gp; resnet-plot model.h5 --style s.gp -o x.svg'
 [ ! -e x.svg ] || fail "a failed picture was left"
 refused 1 'apt-get install gnuplot-nox' env PATH= "$BUILD/bin/resnet-plot" model.h5 -o x.svg
+resnet-plot model.h5 --emit-gnuplot -o - | grep -q '^set terminal svg' || fail "--emit-gnuplot -o -"
+RESNET_FORMAT=png resnet-plot model.h5 --emit-gnuplot -o x.svg | grep -q '^set terminal svg' || fail "the suffix is weaker than the environment"
+refused 2 'not one for --format png' resnet-plot model.h5 -o x.svg --format png
 refused 1 'No space left' sh -c "resnet-plot model.h5 --format svg -o - >/dev/full"

@@ -79,10 +79,10 @@ inline plot::Format picture_format(const PlotTool& o, const cli::Invocation& cal
   if (named && cli::was_given(call, "format") && suffix != "." + o.format) {
     fail(ErrorKind::usage, "-o {}: its name is not one for --format {}", output, o.format);
   }
-  const auto format = named               ? plot::format_of(output)
-                      : !o.format.empty() ? plot::parse_format(o.format)
-                      : output.empty()    ? plot::Format::svg
-                                          : plot::format_of(output);
+  const auto format = named                             ? plot::format_of(output)
+                      : !o.format.empty()               ? plot::parse_format(o.format)
+                      : output.empty() || output == "-" ? plot::Format::svg
+                                                        : plot::format_of(output);
   if (!o.emit && !o.table) io::check_output(output, o.common.force);
   return format;
 }
